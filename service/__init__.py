@@ -1,0 +1,1 @@
+"""What runs in production: labels for images over HTTP, from ONNX bundles."""
