@@ -1,0 +1,92 @@
+# Each target sets up what it needs; the second time there is nothing left to set up.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help serve test lint types format lock train export bench clean python chromium
+
+PYTHON ?= python3
+PORT ?= 8000
+RECIPE ?= airbench94
+BUNDLES ?= service/bundles
+
+# Serving needs a tenth of what development needs, so it has an environment of its own.
+SERVE_VENV ?= .venv-serve
+DEV_VENV ?= .venv
+SERVE := $(SERVE_VENV)/bin
+DEV := $(DEV_VENV)/bin
+
+help:  ## say what there is
+	@sed -nE 's/^([a-z]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+
+serve: $(SERVE_VENV)/.locked  ## serve on http://127.0.0.1:8000 (PORT=8080 for another port)
+	@exec $(SERVE)/python -m service serve --host 127.0.0.1 --port $(PORT)
+
+test: $(DEV_VENV)/.locked chromium  ## run every check: lint, types, import directions, tests, coverage
+	@$(DEV)/python -m pytest --cov
+	@for package in service training export; do \
+		report=$$($(DEV)/coverage report --include="$$package/*") || { echo "$$report"; exit 1; }; \
+	done
+
+lint: $(DEV_VENV)/.locked  ## ruff, formatting and import directions
+	$(DEV)/ruff check
+	$(DEV)/ruff format --check
+	$(DEV)/lint-imports
+
+types: $(DEV_VENV)/.locked  ## mypy, strict
+	$(DEV)/mypy
+
+format: $(DEV_VENV)/.locked  ## rewrite the code as ruff would have it
+	$(DEV)/ruff check --fix --exit-zero
+	$(DEV)/ruff format
+
+lock: $(DEV_VENV)/.locked  ## refresh the lock files (UPGRADE=1 for the newest versions that fit)
+	$(DEV)/python requirements/lock.py $(if $(UPGRADE),--upgrade)
+
+train: $(DEV_VENV)/.locked  ## fit a recipe (RECIPE=resnet20 for another one)
+	$(DEV)/python -m training fit $(RECIPE)
+
+export: $(DEV_VENV)/.locked  ## turn a finished run into a bundle (RUN=its folder)
+	$(DEV)/python -m export $(or $(RUN),$(error say which run: make export RUN=FOLDER)) --out $(BUNDLES)
+
+bench: $(DEV_VENV)/.locked  ## measure the service against its in-process limit
+	$(DEV)/python -m bench.serve
+
+clean:  ## remove environments and caches; runs, data and bundles stay
+	rm -rf $(SERVE_VENV) $(DEV_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- What the targets stand on --------------------------------------------------------
+
+# Root installs Debian's package; anyone else is told its name.
+as_root = [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
+apt_install = export DEBIAN_FRONTEND=noninteractive; \
+	apt-get install -qq -y --no-install-recommends $(1) >/dev/null 2>&1 \
+	|| { apt-get update -qq && apt-get install -qq -y --no-install-recommends $(1) >/dev/null; }
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'Rótulo needs Python 3.11 or newer: make PYTHON=python3.11' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+		|| if $(as_root); then $(call apt_install,python3-venv); \
+		else echo 'Install python3-venv first: sudo apt-get install python3-venv' >&2; exit 1; fi
+
+chromium:
+	@command -v chromium >/dev/null \
+		|| if $(as_root); then echo 'Installing Chromium for the browser tests'; $(call apt_install,chromium); \
+		else echo 'The browser tests need Chromium: sudo apt-get install chromium' >&2; fi
+
+# Hash-checked, without dependency resolution: exactly what the lock says. The project
+# itself is installed in place, built by the pinned backend and nothing else.
+define install
+	@test -x $(1)/bin/pip || $(PYTHON) -m venv --clear $(1)
+	@echo 'Installing the packages of $(2) in $(1)'
+	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		-r requirements/build.txt -r $(2)
+	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+endef
+
+$(SERVE_VENV)/.locked: requirements/serve-cpu.txt requirements/build.txt | python
+	$(call install,$(SERVE_VENV),requirements/serve-cpu.txt)
+
+$(DEV_VENV)/.locked: requirements/dev.txt requirements/build.txt | python
+	$(call install,$(DEV_VENV),requirements/dev.txt)
