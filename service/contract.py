@@ -1,0 +1,41 @@
+"""The one door that service, training and export share: what a bundle says, and how a photo becomes pixels.
+
+Training and export import this module and nothing else of the service, so that preprocessing and the
+manifest exist once. It loads Pillow, NumPy and Pydantic; no web framework, no ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+from service.images import DecodedImage, decode_image
+from service.manifest import (
+    MANIFEST_FILE,
+    MODEL_FILE,
+    Abstention,
+    Figure,
+    Filter,
+    InputSpec,
+    Label,
+    LocalisedText,
+    Manifest,
+    Provenance,
+    Resize,
+)
+from service.pixels import Pixels, to_pixels
+
+__all__ = [
+    "MANIFEST_FILE",
+    "MODEL_FILE",
+    "Abstention",
+    "DecodedImage",
+    "Figure",
+    "Filter",
+    "InputSpec",
+    "Label",
+    "LocalisedText",
+    "Manifest",
+    "Pixels",
+    "Provenance",
+    "Resize",
+    "decode_image",
+    "to_pixels",
+]

@@ -1,0 +1,172 @@
+"""What a bundle says about itself: ``manifest.json``, written by export and read by the service.
+
+The service needs nothing else to know about a model, and whatever it can see in the graph is not
+repeated here. Every value is frozen and checked; an unknown field is an error, because a manifest
+of a later schema must not be half understood.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MANIFEST_FILE = "manifest.json"
+MODEL_FILE = "model.onnx"
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
+Version = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z._+-]*$", max_length=64)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Sentence = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Side = Annotated[int, Field(ge=1, le=4096)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class LocalisedText(_Part):
+    """One text in Spanish and in English."""
+
+    es: Sentence
+    en: Sentence
+
+
+class Label(LocalisedText):
+    """One class: an id that programs may rely on, and its name for people."""
+
+    id: Identifier
+
+
+class Resize(StrEnum):
+    """How a photo of any shape becomes the model's height and width."""
+
+    STRETCH = "stretch"
+    CENTRE_CROP = "centre-crop"
+    PAD = "pad"
+
+
+class Filter(StrEnum):
+    """The resampling filter, by Pillow's name for it in lower case."""
+
+    NEAREST = "nearest"
+    BOX = "box"
+    BILINEAR = "bilinear"
+    HAMMING = "hamming"
+    BICUBIC = "bicubic"
+    LANCZOS = "lanczos"
+
+
+class InputSpec(_Part):
+    """What the graph takes: height and width in pixels, channels, and the way from a photo to it."""
+
+    height: Side
+    width: Side
+    channels: Literal[1, 3]
+    resize: Resize
+    filter: Filter
+
+
+class Abstention(_Part):
+    """When an answer stands, when a person should look, and when the model says that it does not know.
+
+    The score is the largest calibrated probability, 0 to 1: at least ``accept`` is accepted, at
+    least ``review`` is for review, below that the model abstains. ``coverage`` is the share of the
+    ``n`` calibration images that were accepted, ``error`` the share of wrong labels among those.
+    """
+
+    score: Literal["max_probability"]
+    accept: Fraction
+    review: Fraction
+    coverage: Fraction
+    error: Fraction
+    n: Count
+    split: Sentence
+
+    @model_validator(mode="after")
+    def _review_is_below_accept(self) -> Self:
+        if self.review > self.accept:
+            message = f"review ({self.review}) must not be above accept ({self.accept})"
+            raise ValueError(message)
+        return self
+
+
+class Provenance(_Part):
+    """Where the weights come from: enough to fit them again."""
+
+    recipe: Sentence
+    seed: Count
+    data: Sentence
+    data_sha256: Sha256
+    commit: Sentence
+    created: AwareDatetime
+    versions: dict[str, str]
+    parameters: Annotated[int, Field(ge=1)]
+    epochs: Annotated[float, Field(ge=0)]
+
+
+class Figure(_Part):
+    """One measured number with its conditions: on how many images of which split, and how."""
+
+    name: Sentence
+    value: float
+    n: Count
+    split: Sentence
+    conditions: Sentence
+
+
+class Manifest(_Part):
+    """What a bundle says about itself; ``labels`` stand in the order of the logits."""
+
+    schema_version: Literal[1]
+    name: Identifier
+    version: Version
+    title: LocalisedText
+    labels: Annotated[tuple[Label, ...], Field(min_length=2)]
+    input: InputSpec
+    temperature: Annotated[float, Field(gt=0)]
+    abstention: Abstention
+    opset: Annotated[int, Field(ge=1)]
+    model_sha256: Sha256
+    model_bytes: Annotated[int, Field(ge=1)]
+    provenance: Provenance
+    figures: tuple[Figure, ...]
+
+    @model_validator(mode="after")
+    def _label_ids_are_unique(self) -> Self:
+        ids = [label.id for label in self.labels]
+        repeated = sorted({label for label in ids if ids.count(label) > 1})
+        if repeated:
+            message = f"label ids must be unique; repeated: {', '.join(repeated)}"
+            raise ValueError(message)
+        return self
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return the manifest in a file.
+
+        Raises:
+            OSError: the file cannot be read.
+            pydantic.ValidationError: it is not JSON, or not a manifest of this schema.
+        """
+        return cls.model_validate_json(path.read_bytes())
+
+    def write(self, path: Path) -> None:
+        """Write canonical JSON: UTF-8, fields in schema order, two spaces, one newline at the end.
+
+        Equal manifests give equal bytes, so that a bundle can be compared by its digest.
+        """
+        path.write_text(self.to_json(), encoding="utf-8", newline="\n")
+
+    def to_json(self) -> str:
+        """Return the text that ``write`` writes."""
+        ordered = self.provenance.model_copy(
+            update={"versions": dict(sorted(self.provenance.versions.items()))}
+        )
+        return self.model_copy(update={"provenance": ordered}).model_dump_json(indent=2) + "\n"
