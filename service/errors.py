@@ -63,8 +63,8 @@ class RotuloError(Exception):
     slug: ClassVar[str] = "internal-error"
     title: ClassVar[Wording] = Wording("Error interno", "Internal error")
     sentence: ClassVar[Wording] = Wording(
-        "El servicio falló al atender la petición. Si se repite, avise con el identificador de la petición.",
-        "The service failed to answer. If it happens again, report it with the request's identifier.",
+        "El servicio falló. Si se repite, avise con el identificador de la petición.",
+        "The service failed. If it happens again, report it with the request's identifier.",
     )
 
     def __init__(self, **facts: object) -> None:
@@ -78,7 +78,7 @@ class RotuloError(Exception):
 
 
 def _whole_seconds(seconds: float) -> str:
-    """Return a Retry-After value (RFC 9110, 10.2.3): whole seconds, at least one, never too early."""
+    """Return a Retry-After value (RFC 9110, 10.2.3): whole seconds, never too early."""
     return str(max(1, math.ceil(seconds)))
 
 
@@ -100,7 +100,7 @@ class EmptyBody(BadRequest):
 
 
 class MalformedMultipart(BadRequest):
-    """A multipart body without a usable boundary, cut short, or with too many or too long headers."""
+    """A multipart body without a usable boundary, cut short, or with endless headers."""
 
     slug = "malformed-multipart"
     title = Wording("Formulario mal formado", "Malformed form")
@@ -212,8 +212,8 @@ class UnsupportedMediaType(RotuloError):
     slug = "unsupported-media-type"
     title = Wording("Tipo de contenido no admitido", "Unsupported media type")
     sentence = Wording(
-        "Envíe la imagen con un Content-Type image/*, application/octet-stream o multipart/form-data.",
-        "Send the image with a Content-Type of image/*, application/octet-stream or multipart/form-data.",
+        "El Content-Type debe ser image/*, application/octet-stream o multipart/form-data.",
+        "The Content-Type must be image/*, application/octet-stream or multipart/form-data.",
     )
 
 
@@ -361,8 +361,8 @@ class StartupError(Exception):
 
 
 class BundleError(StartupError):
-    """A bundle is missing, incomplete, altered or of another contract; the message names the file."""
+    """A bundle is missing, incomplete, altered or of another contract; names the file."""
 
 
 class ProviderUnavailable(StartupError):
-    """The execution provider that was asked for cannot work here; the message names the library."""
+    """The execution provider that was asked for cannot work here; names the library."""

@@ -1,0 +1,137 @@
+"""Every setting of the service, in one table; the only reader of the environment.
+
+Each field is a variable ``ROTULO_NAME`` of the environment and a flag ``--name`` of
+``python -m service serve``; a flag wins over the environment. ``settings_table`` renders them for
+the README.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ENV_PREFIX: Final = "ROTULO_"
+SHIPPED_BUNDLES: Final = Path(__file__).parent / "bundles"
+MIB: Final = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """How one process of the service runs; frozen, and valid as soon as it exists."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, frozen=True, extra="forbid", env_ignore_empty=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    bundles: Path = Field(
+        SHIPPED_BUNDLES, description="Folder of bundles, `NAME/VERSION/` each; the shipped ones."
+    )
+    model: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)?)?$",
+        description="Bundle to serve, `NAME` (its newest version) or `NAME/VERSION`; "
+        "empty takes the only name there is.",
+    )
+    provider: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Execution provider: `auto`, `cpu` or `cuda` (no fall-back)."
+    )
+    inference_threads: int = Field(
+        0, ge=0, le=1024, description="Threads that run the session; 0 is one per usable core."
+    )
+    decode_threads: int = Field(
+        0, ge=0, le=1024, description="Threads that decode images; 0 is one per usable core."
+    )
+    max_batch: int = Field(32, ge=1, le=4096, description="Images in one run of the session.")
+    max_queue: int = Field(
+        256, ge=1, le=1_000_000, description="Decoded images that may wait for the session."
+    )
+    max_images_in_flight: int = Field(
+        512, ge=1, le=1_000_000, description="Images between upload and answer; above it, 503."
+    )
+    max_bytes_in_flight: int = Field(
+        256 * MIB, ge=1, description="Bytes of uploads held in memory at once; above it, 503."
+    )
+    max_upload_bytes: int = Field(20 * MIB, ge=1, description="Bytes of one image; above it, 413.")
+    max_batch_files: int = Field(
+        32, ge=1, le=10_000, description="Files in one request to `/v1/labels/batch`."
+    )
+    max_batch_bytes: int = Field(
+        64 * MIB, ge=1, description="Bytes of one request to `/v1/labels/batch`; above it, 413."
+    )
+    max_pixels: int = Field(
+        50_000_000, ge=1, description="Pixels that an image's header may promise; above it, 413."
+    )
+    request_timeout_seconds: float = Field(
+        10.0, gt=0, le=3600, description="Time to label an upload once it has arrived; then 504."
+    )
+    upload_timeout_seconds: float = Field(
+        30.0, gt=0, le=3600, description="Time for an upload to arrive; then 408."
+    )
+    keep_alive_seconds: int = Field(
+        5, ge=1, le=3600, description="Time that an idle connection is kept open."
+    )
+    lame_duck_seconds: float = Field(
+        5.0,
+        ge=0,
+        le=3600,
+        description="Time between SIGTERM, when `/readyz` turns 503, and closing the port; "
+        "longer than the load balancer's probe interval.",
+    )
+    drain_seconds: float = Field(
+        20.0, gt=0, le=3600, description="Time for requests in progress to end after that."
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins allowed to call the API from a page, separated by commas."
+    )
+    log_format: Literal["auto", "json", "pretty"] = Field(
+        "auto", description="Log lines: `json`, `pretty`, or `auto` (pretty on a terminal)."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log lines to write."
+    )
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _exact_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            scheme, separator, authority = origin.partition("://")
+            if scheme not in {"http", "https"} or not separator or set(authority) & set("/*? "):
+                raise ValueError(f"{origin!r} is not an origin such as https://www.example.cl")
+        return origins
+
+
+def variable(field: str) -> str:
+    """Return the environment variable of a setting."""
+    return ENV_PREFIX + field.upper()
+
+
+def flag(field: str) -> str:
+    """Return the command-line flag of a setting."""
+    return "--" + field.replace("_", "-")
+
+
+def settings_table() -> str:
+    """Return all settings as a Markdown table of variable, flag, default and meaning."""
+    lines = ["| Variable | Flag | Default | Meaning |", "|---|---|---|---|"]
+    for name, info in Settings.model_fields.items():
+        lines.append(
+            f"| `{variable(name)}` | `{flag(name)}` | {_shown(info.default)} | {info.description} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _shown(default: Any) -> str:  # noqa: ANN401  # the defaults are of many types
+    if default == SHIPPED_BUNDLES:
+        return "`service/bundles`"
+    return f"`{default}`" if default not in ("", ()) else "–"
