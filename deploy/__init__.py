@@ -1,0 +1,1 @@
+"""What runs the service elsewhere than on one's own machine; it may import `service` alone."""

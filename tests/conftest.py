@@ -1,0 +1,54 @@
+"""What any test may ask for: the data beside the checkout, and tools of the machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure() -> None:
+    """Keep TensorFlow's start-up notes out of the output; it is imported only where needed."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """Return the folder of the checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Return the folder of the full data sets and photos, which lie beside the checkout."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the data sets are not beside the checkout (../shared/data)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[[str], Path]:
+    """Return a look-up of programs on the PATH; a missing one skips, and in CI fails."""
+
+    def look_up(name: str) -> Path:
+        found = shutil.which(name)
+        if found is not None:
+            return Path(found)
+        reason = f"{name} is not installed: sudo apt-get install {name}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+    return look_up
+
+
+@pytest.fixture(scope="session")
+def chromium(tool: Callable[[str], Path]) -> Path:
+    """Return Debian's Chromium, which Playwright drives by `executable_path`."""
+    return tool("chromium")
