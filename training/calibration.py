@@ -1,0 +1,104 @@
+"""From logits to probabilities that mean what they say, and to a decision.
+
+All of it is found on validation images, which neither weights nor test figures depend on.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+# Temperatures outside of this range mean that something else is wrong.
+TEMPERATURE_RANGE = (0.05, 20.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Scores from which a label is accepted, or shown for review; what they give on validation.
+
+    `coverage` is the share of images accepted, `error` the share of wrong labels among them.
+    """
+
+    accept: float
+    review: float
+    coverage: float
+    error: float
+    n: int
+
+
+def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[np.float64]:
+    """Probabilities [N, classes] of logits [N, classes] divided by the temperature."""
+    scaled = logits.astype(np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def negative_log_likelihood(
+    logits: NDArray[np.floating], labels: NDArray[np.integer], temperature: float = 1.0
+) -> float:
+    """Mean of -log p(label), in nats."""
+    scaled = logits.astype(np.float64) / temperature
+    top = scaled.max(axis=1)
+    normaliser = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
+    return float(np.mean(normaliser - scaled[np.arange(len(labels)), labels]))
+
+
+def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """The temperature of least negative log-likelihood (Guo 2017, arXiv 1706.04599)."""
+    low, high = np.log(TEMPERATURE_RANGE)
+    found = minimize_scalar(
+        lambda log_t: negative_log_likelihood(logits, labels, float(np.exp(log_t))),
+        bounds=(low, high),
+        method="bounded",
+        options={"xatol": 1e-4},
+    )
+    return float(np.exp(found.x))
+
+
+def expected_calibration_error(
+    probabilities: NDArray[np.floating], labels: NDArray[np.integer], bins: int = 15
+) -> float:
+    """Mean distance of confidence and accuracy over equal-width bins (Guo 2017, equation 3)."""
+    confidence = probabilities.max(axis=1)
+    correct = probabilities.argmax(axis=1) == labels
+    places = np.minimum((confidence * bins).astype(int), bins - 1)
+    weights = np.bincount(places, minlength=bins) / len(labels)
+    gaps = [
+        abs(confidence[places == place].mean() - correct[places == place].mean())
+        for place in range(bins)
+        if weights[place]
+    ]
+    return float(np.dot(weights[weights > 0], gaps))
+
+
+def choose_thresholds(
+    scores: NDArray[np.floating],
+    correct: NDArray[np.bool_],
+    *,
+    accept_error: float = 0.01,
+    review_coverage: float = 0.98,
+) -> Thresholds:
+    """The lowest score above which at most `accept_error` of the labels are wrong, and the score
+    that `review_coverage` of the images reach.
+
+    Args:
+        scores: the highest probability of each image, [N].
+        correct: whether its label is right, [N].
+        accept_error: the share of wrong labels to allow among the accepted ones.
+        review_coverage: the share of known images that are at least worth a person's look.
+    """
+    order = np.argsort(-scores, kind="stable")
+    errors = np.cumsum(~correct[order]) / np.arange(1, len(scores) + 1)
+    allowed = np.flatnonzero(errors <= accept_error)
+    accepted = int(allowed[-1]) + 1 if len(allowed) else 0
+    accept = float(scores[order[accepted - 1]]) if accepted else 1.0
+    review = min(accept, float(np.quantile(scores, 1 - review_coverage)))
+    reached = scores >= accept
+    return Thresholds(
+        accept=accept,
+        review=review,
+        coverage=float(reached.mean()),
+        error=float((~correct[reached]).mean()) if reached.any() else 0.0,
+        n=len(scores),
+    )

@@ -1,0 +1,146 @@
+"""Verified data: the training and validation splits of a named data set, and its test split.
+
+`load_splits` never opens the test split; `load_test` is for `training.evaluate` alone.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.cifar_archive import read_archive
+from training.datasets import DataSet, find_data_set
+from training.download import fetch
+from training.errors import DataError
+from training.parquet import read_parquet
+from training.settings import TrainingSettings
+
+Half = Literal["train", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Images uint8 [N, H, W, C] and labels int64 [N]."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """What fitting and choosing may see. `sha256` is the digest of the whole training half."""
+
+    train: Split
+    validation: Split
+    sha256: str
+
+
+def load_splits(name: str, settings: TrainingSettings, *, seed: int = 0) -> Splits:
+    """The training half, split into training and validation, stratified by class.
+
+    The same seed gives the same split on any machine.
+
+    Raises:
+        DataError: a file is missing, short, damaged or not the expected one.
+    """
+    data_set = find_data_set(name)
+    whole = _load_half(data_set, "train", settings)
+    train, validation = _stratify(whole.labels, data_set.validation_size, seed)
+    return Splits(_take(whole, train), _take(whole, validation), data_set.train_sha256)
+
+
+def load_whole_training_half(name: str, settings: TrainingSettings) -> Split:
+    """Training and validation together, for the last fit of a recipe that is already frozen.
+
+    Raises:
+        DataError: as for `load_splits`.
+    """
+    return _load_half(find_data_set(name), "train", settings)
+
+
+def load_test(name: str, settings: TrainingSettings) -> Split:
+    """The test half. Only `training.evaluate` calls this.
+
+    Raises:
+        DataError: as for `load_splits`.
+    """
+    return _load_half(find_data_set(name), "test", settings)
+
+
+def split_digest(split: Split) -> str:
+    """SHA-256 of the pixels followed by the labels as uint8, in hexadecimal."""
+    digest = hashlib.sha256(np.ascontiguousarray(split.images))
+    digest.update(split.labels.astype(np.uint8).tobytes())
+    return digest.hexdigest()
+
+
+def _load_half(data_set: DataSet, half: Half, settings: TrainingSettings) -> Split:
+    if settings.data_dir is not None:
+        source = _local_file(data_set, half, settings.data_dir)
+        images, labels = read_parquet(source, data_set.shape)
+    else:
+        source = fetch(data_set.archive, settings.cache_dir / data_set.name)
+        images, labels = read_archive(source, half)
+    split = Split(images, labels)
+    _check(split, data_set, half, source)
+    return split
+
+
+def _local_file(data_set: DataSet, half: Half, folder: Path) -> Path:
+    candidates = (folder / f"{half}.parquet", folder / data_set.name / f"{half}.parquet")
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise DataError(
+        candidates[0],
+        "is missing",
+        f"Put the {half} half of {data_set.name} there in the Hugging Face Parquet layout, or "
+        "unset ROTULO_DATA_DIR to fetch the public original.",
+    )
+
+
+def _check(split: Split, data_set: DataSet, half: Half, source: Path) -> None:
+    expected = data_set.train_size if half == "train" else data_set.test_size
+    if len(split) != expected:
+        raise DataError(
+            source,
+            f"holds {len(split)} images where {data_set.name} has {expected} ({half})",
+            "Delete it and fetch it again.",
+        )
+    digest = split_digest(split)
+    wanted = data_set.train_sha256 if half == "train" else data_set.test_sha256
+    if digest != wanted:
+        raise DataError(
+            source,
+            f"its images and labels have the SHA-256 {digest}, not {wanted}",
+            f"It is not the {half} half of {data_set.name}: delete it and fetch it again.",
+        )
+
+
+def _stratify(
+    labels: NDArray[np.int64], validation_size: int, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places of training and validation images, each class in its share, in ascending order."""
+    classes, counts = np.unique(labels, return_counts=True)
+    shares = counts * validation_size / len(labels)
+    quotas = np.floor(shares).astype(int)
+    # What rounding left over goes to the classes that lost most by it.
+    for place in np.argsort(quotas - shares)[: validation_size - quotas.sum()]:
+        quotas[place] += 1
+    generator = np.random.default_rng(seed)
+    chosen = [
+        generator.permutation(np.flatnonzero(labels == label))[:quota]
+        for label, quota in zip(classes, quotas, strict=True)
+    ]
+    validation = np.sort(np.concatenate(chosen))
+    return np.setdiff1d(np.arange(len(labels)), validation), validation
+
+
+def _take(split: Split, places: NDArray[np.int64]) -> Split:
+    return Split(split.images[places], split.labels[places])

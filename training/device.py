@@ -1,0 +1,76 @@
+"""The machine that a run is fitted on: precision, memory growth, and how many devices share it."""
+
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+# The first GPU generation with bfloat16 tensor cores is Ampere.
+BFLOAT16_CAPABILITY = (8, 0)
+
+
+def precision(cpu_flags: frozenset[str], capabilities: list[tuple[int, int]]) -> str:
+    """The Keras policy for a machine: `mixed_bfloat16` where the hardware has it, or `float32`.
+
+    Args:
+        cpu_flags: the processor's features, as Linux names them.
+        capabilities: the compute capability of each visible GPU; empty without any.
+    """
+    if capabilities:
+        bfloat16 = min(capabilities) >= BFLOAT16_CAPABILITY
+    else:
+        bfloat16 = "amx_bf16" in cpu_flags
+    return "mixed_bfloat16" if bfloat16 else "float32"
+
+
+def detect_precision() -> str:
+    """The Keras policy that this machine is fast with."""
+    return precision(cpu_flags(), [_capability(gpu) for gpu in tf.config.list_physical_devices("GPU")])
+
+
+def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
+    """The processor's features; empty where the system does not tell."""
+    if not cpuinfo.is_file():
+        return frozenset()
+    for line in cpuinfo.read_text().splitlines():
+        if line.startswith("flags"):
+            return frozenset(line.partition(":")[2].split())
+    return frozenset()
+
+
+def prepare() -> tf.distribute.Strategy:
+    """Let GPU memory grow as needed, and spread over every visible GPU when there are several."""
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, enable=True)
+    return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
+
+
+def describe() -> dict[str, str]:
+    """What a run was fitted on: the devices and the versions that decide its numbers."""
+    gpus = [_name(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+    return {
+        "device": ", ".join(gpus) or f"CPU ({_cpu_name()})",
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+    }
+
+
+def _cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]}, {len(names)} cores" if names else "unknown"
+
+
+def _details(gpu: tf.config.PhysicalDevice) -> dict[str, object]:
+    details: dict[str, object] = tf.config.experimental.get_device_details(gpu)
+    return details
+
+
+def _name(gpu: tf.config.PhysicalDevice) -> str:
+    return str(_details(gpu).get("device_name", gpu.name))
+
+
+def _capability(gpu: tf.config.PhysicalDevice) -> tuple[int, int]:
+    major, minor = _details(gpu).get("compute_capability", (0, 0))  # type: ignore[misc]
+    return int(major), int(minor)

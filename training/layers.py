@@ -1,0 +1,290 @@
+"""Keras layers of our own: where the stock ones are slow, or where the data sets the weights."""
+
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+from numpy.typing import NDArray
+
+# sqrt(2 / pi) and the cubic term of the tanh formula of GELU (Hendrycks 2016, arXiv 1606.08415).
+_GELU_SCALE = 0.7978845608028654
+_GELU_CUBIC = 0.044715
+
+Elementwise = Callable[[tf.Tensor], tf.Tensor]
+
+
+@runtime_checkable
+class LearnsFromImages(Protocol):
+    """A layer some of whose weights come from the training images, not from gradients."""
+
+    def adapt_to(self, images: NDArray[np.uint8]) -> None:
+        """Set those weights from images of shape [N, H, W, C]."""
+
+
+def _relu(x: tf.Tensor) -> tf.Tensor:
+    return tf.maximum(x, 0)
+
+
+def _relu_slope(x: tf.Tensor) -> tf.Tensor:
+    return tf.cast(x > 0, x.dtype)
+
+
+def _gelu(x: tf.Tensor) -> tf.Tensor:
+    return 0.5 * x * (1 + tf.tanh(_GELU_SCALE * (x + _GELU_CUBIC * x * x * x)))
+
+
+def _gelu_slope(x: tf.Tensor) -> tf.Tensor:
+    tanh = tf.tanh(_GELU_SCALE * (x + _GELU_CUBIC * x * x * x))
+    inner = _GELU_SCALE * (1 + 3 * _GELU_CUBIC * x * x)
+    return 0.5 * (1 + tanh) + 0.5 * x * (1 - tanh * tanh) * inner
+
+
+# Each activation with its derivative.
+ACTIVATIONS: dict[str, tuple[Elementwise, Elementwise]] = {
+    "relu": (_relu, _relu_slope),
+    "gelu": (_gelu, _gelu_slope),
+}
+
+
+@keras.saving.register_keras_serializable(package="rotulo")
+class FusedActivation(keras.layers.Layer):
+    """An activation whose forward and backward passes are each one XLA kernel.
+
+    Args:
+        activation: a key of `ACTIVATIONS`.
+    """
+
+    def __init__(self, activation: str, **kwargs: Any) -> None:  # noqa: ANN401 - Keras's own
+        super().__init__(**kwargs)
+        self.activation = activation
+        forward, slope = ACTIVATIONS[activation]
+        self._plain = forward
+        fused_forward = tf.function(forward, jit_compile=True)
+        fused_backward = tf.function(lambda x, upstream: upstream * slope(x), jit_compile=True)
+
+        @tf.custom_gradient
+        def fused(x: tf.Tensor) -> tuple[tf.Tensor, Elementwise]:
+            return fused_forward(x), lambda upstream: fused_backward(x, upstream)
+
+        self._fused = fused
+
+    def call(self, inputs: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Activate; `inputs` and result have the same shape and type."""
+        return self._fused(inputs) if training else self._plain(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras needs to build this layer again."""
+        return {**super().get_config(), "activation": self.activation}
+
+
+@keras.saving.register_keras_serializable(package="rotulo")
+class ShiftedNormActivation(keras.layers.Layer):
+    """Batch normalisation with a learned shift but no scale, and an activation, fused.
+
+    What costs time in batch normalisation and activation on a processor is memory traffic: forward
+    and backward are one XLA kernel each, with the gradient of Ioffe 2015 (arXiv 1502.03167) written
+    out. Statistics are float32 whatever the compute type.
+
+    Args:
+        activation: a key of `ACTIVATIONS`.
+        momentum: the share of the moving statistics that a step keeps, 0..1.
+        epsilon: what is added to the variance.
+    """
+
+    def __init__(
+        self,
+        activation: str,
+        *,
+        momentum: float = 0.9,
+        epsilon: float = 1e-5,
+        **kwargs: Any,  # noqa: ANN401 - Keras's own
+    ) -> None:
+        super().__init__(**kwargs)
+        self.activation = activation
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self._fused = _fused_norm(activation, epsilon)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the shift and the moving statistics, one number a channel."""
+        channels = (input_shape[-1],)
+        self.shift = self.add_weight(name="shift", shape=channels, initializer="zeros")
+        self.moving_mean = self.add_weight(
+            name="moving_mean", shape=channels, initializer="zeros", trainable=False
+        )
+        self.moving_variance = self.add_weight(
+            name="moving_variance", shape=channels, initializer="ones", trainable=False
+        )
+
+    def call(self, inputs: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Normalise by the batch's statistics when training, else by the moving ones."""
+        shift = ops.convert_to_tensor(self.shift)
+        if not training:
+            scale = ops.rsqrt(self.moving_variance + self.epsilon)
+            offset = ops.cast(shift, "float32") - self.moving_mean * scale
+            dtype = inputs.dtype
+            return ACTIVATIONS[self.activation][0](
+                inputs * ops.cast(scale, dtype) + ops.cast(offset, dtype)
+            )
+        outputs, mean, variance = self._fused(inputs, tf.cast(shift, tf.float32))
+        self._follow(self.moving_mean, mean)
+        self._follow(self.moving_variance, variance)
+        return outputs
+
+    def _follow(self, moving: keras.Variable, batch: tf.Tensor) -> None:
+        moving.assign(moving * self.momentum + tf.stop_gradient(batch) * (1 - self.momentum))
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras needs to build this layer again."""
+        return {
+            **super().get_config(),
+            "activation": self.activation,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+        }
+
+
+def _fused_norm(
+    activation: str, epsilon: float
+) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
+    """Normalise, shift and activate: (x [..., C], shift [C]) -> (y [..., C], mean, variance)."""
+    activate, slope = ACTIVATIONS[activation]
+
+    @tf.function(jit_compile=True)
+    def forward(x: tf.Tensor, shift: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        rows = tf.reshape(tf.cast(x, tf.float32), [-1, x.shape[-1]])
+        mean = tf.reduce_mean(rows, 0)
+        variance = tf.maximum(tf.reduce_mean(rows * rows, 0) - mean * mean, 0)
+        scale = tf.math.rsqrt(variance + epsilon)
+        outputs = activate(tf.cast(x, tf.float32) * scale + (shift - mean * scale))
+        return tf.cast(outputs, x.dtype), mean, variance
+
+    @tf.function(jit_compile=True)
+    def backward(
+        x: tf.Tensor, shift: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor, upstream: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        scale = tf.math.rsqrt(variance + epsilon)
+        normal = (tf.cast(x, tf.float32) - mean) * scale
+        inner = tf.cast(upstream, tf.float32) * slope(normal + shift)
+        channels = x.shape[-1]
+        mean_inner = tf.reduce_mean(tf.reshape(inner, [-1, channels]), 0)
+        mean_product = tf.reduce_mean(tf.reshape(inner * normal, [-1, channels]), 0)
+        count = tf.cast(tf.size(x) // channels, tf.float32)
+        change = scale * (inner - mean_inner - normal * mean_product)
+        return tf.cast(change, x.dtype), mean_inner * count
+
+    @tf.custom_gradient
+    def fused(x: tf.Tensor, shift: tf.Tensor) -> Any:  # noqa: ANN401 - TensorFlow's own
+        outputs, mean, variance = forward(x, shift)
+
+        def gradient(upstream: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return backward(x, shift, mean, variance, upstream)
+
+        return (outputs, mean, variance), gradient
+
+    return fused
+
+
+@keras.saving.register_keras_serializable(package="rotulo")
+class Standardise(keras.layers.Layer):
+    """Pixels 0..255 to zero mean and unit variance a channel, as the training images have them."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create mean and deviation, one number a channel, in units of pixel values."""
+        channels = (input_shape[-1],)
+        self.mean = self.add_weight(
+            name="mean", shape=channels, initializer="zeros", trainable=False
+        )
+        self.deviation = self.add_weight(
+            name="deviation", shape=channels, initializer="ones", trainable=False
+        )
+
+    def adapt_to(self, images: NDArray[np.uint8]) -> None:
+        """Take mean and deviation from images of shape [N, H, W, C]."""
+        self.mean.assign(images.mean(axis=(0, 1, 2), dtype=np.float64))
+        self.deviation.assign(images.std(axis=(0, 1, 2), dtype=np.float64))
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Pixels of any number type [N, H, W, C] to the compute type."""
+        pixels = ops.cast(inputs, "float32")
+        return ops.cast((pixels - self.mean) / self.deviation, self.compute_dtype)
+
+
+@keras.saving.register_keras_serializable(package="rotulo")
+class Whitening(keras.layers.Conv2D):
+    """A frozen 2×2 convolution that whitens patches, with a bias that learns for a while.
+
+    Its filters are the principal directions of the training images' patches, scaled to unit
+    variance, and their negatives (Jordan 2024, section 3.2).
+    """
+
+    PATCH = 2
+    # Added to the eigenvalues; and how many images give the patches (Jordan 2024, listing 4).
+    EPSILON = 5e-4
+    IMAGES = 5000
+
+    def __init__(self, channels: int, **kwargs: Any) -> None:  # noqa: ANN401 - Keras's own
+        self.channels = channels
+        super().__init__(2 * self.PATCH**2 * channels, self.PATCH, padding="valid", **kwargs)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the filters, never trained, and the bias."""
+        super().build(input_shape)
+        self._kernel.trainable = False
+
+    def learn_bias(self, *, learns: bool) -> None:
+        """Let the bias follow its gradient, or freeze it."""
+        self.bias.trainable = learns
+
+    def adapt_standardised(self, images: NDArray[np.float32]) -> None:
+        """Set the filters from standardised images [N, H, W, C]."""
+        self._kernel.assign(whitening_filters(images, self.PATCH, self.EPSILON))
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras needs to build this layer again."""
+        return {"channels": self.channels, "name": self.name, "dtype": self.dtype_policy.name}
+
+
+def whitening_filters(
+    images: NDArray[np.float32], patch: int, epsilon: float
+) -> NDArray[np.float32]:
+    """Filters [patch, patch, C, 2·patch²·C] that whiten patches of images [N, H, W, C]."""
+    channels = images.shape[-1]
+    windows = np.lib.stride_tricks.sliding_window_view(images, (patch, patch), axis=(1, 2))
+    rows = windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, patch * patch * channels)
+    covariance = (rows.T.astype(np.float64) @ rows) / len(rows)
+    variances, directions = np.linalg.eigh(covariance)
+    scaled = directions[:, ::-1] / np.sqrt(variances[::-1] + epsilon)
+    filters = np.concatenate([scaled, -scaled], axis=1)
+    return filters.reshape(patch, patch, channels, -1).astype(np.float32)
+
+
+@keras.saving.register_keras_serializable(package="rotulo")
+class IdentityFirst(keras.initializers.Initializer):
+    """Convolution filters of which the first ones pass their input on, as far as it goes.
+
+    With C inputs, output i < C is input i; the rest are uniform in ±1/sqrt(fan-in), as PyTorch's
+    default has them (Jordan 2024, section 3.3).
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = seed
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:  # noqa: ANN401
+        """Filters of `shape` [height, width, inputs, outputs]."""
+        height, width, inputs, outputs = shape
+        bound = (height * width * inputs) ** -0.5
+        filters = np.array(
+            keras.random.uniform(shape, -bound, bound, dtype="float32", seed=self.seed)
+        )
+        passed = min(inputs, outputs)
+        filters[..., :passed] = 0
+        filters[height // 2, width // 2, range(passed), range(passed)] = 1
+        return ops.convert_to_tensor(filters, dtype=dtype or "float32")
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras needs to build this initialiser again."""
+        return {"seed": self.seed}

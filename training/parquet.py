@@ -1,0 +1,65 @@
+"""Labelled images from Parquet in the Hugging Face layout: `image{bytes,path}` and `label`."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from training.errors import DataError
+
+IMAGE_COLUMNS = ("image", "img")
+LABEL_COLUMN = "label"
+
+
+def read_parquet(
+    path: Path, shape: tuple[int, int, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Images uint8 [N, *shape] and labels int64 [N], in the file's order.
+
+    Raises:
+        DataError: the file is no Parquet, lacks a column, or holds an image that cannot be read
+            or is of another size; the message names the file and the row.
+    """
+    table = _table(path)
+    column = next((name for name in IMAGE_COLUMNS if name in table.column_names), None)
+    if column is None or LABEL_COLUMN not in table.column_names:
+        raise DataError(
+            path,
+            f"has the columns {', '.join(table.column_names)}",
+            "An `image` (bytes, path) and a `label` column are needed.",
+        )
+    images = np.empty((len(table), *shape), np.uint8)
+    for row, value in enumerate(table.column(column)):
+        images[row] = _decode(path, row, value["bytes"].as_py(), shape)
+    return images, table.column(LABEL_COLUMN).to_numpy().astype(np.int64)
+
+
+def _table(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(
+            path, "is no complete Parquet file", "Delete it and fetch it again."
+        ) from error
+
+
+def _decode(
+    path: Path, row: int, encoded: bytes, shape: tuple[int, int, int]
+) -> NDArray[np.uint8]:
+    try:
+        with Image.open(io.BytesIO(encoded)) as image:
+            pixels = np.asarray(image.convert("RGB" if shape[2] == 3 else "L"))  # noqa: PLR2004
+    except (UnidentifiedImageError, OSError, SyntaxError, TypeError) as error:
+        raise DataError(
+            path, f"the image in row {row} cannot be read", "Delete the file and fetch it again."
+        ) from error
+    pixels = pixels.reshape(*pixels.shape[:2], shape[2])
+    if pixels.shape != shape:
+        raise DataError(
+            path, f"the image in row {row} is {pixels.shape}, not {shape}", "Mend that row."
+        )
+    return pixels

@@ -1,0 +1,19 @@
+"""What training takes from the environment: the one place that reads it."""
+
+from pathlib import Path
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class TrainingSettings(BaseSettings):
+    """Folders, by `ROTULO_DATA_DIR`, `ROTULO_CACHE_DIR` and `ROTULO_RUNS_DIR`.
+
+    `data_dir` holds a local copy of a data set in the Hugging Face Parquet layout; without it the
+    public original is fetched into `cache_dir`. `runs_dir` holds the run folders.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="ROTULO_", frozen=True)
+
+    data_dir: Path | None = None
+    cache_dir: Path = Path.home() / ".cache" / "rotulo"
+    runs_dir: Path = Path("runs")
