@@ -1,0 +1,204 @@
+"""Measures a finished model on the test split: the only reader of it, and once.
+
+What was measured is recorded in the run with the digest of the file that answered. Asking again for
+the same file gives the record back; asking for another file is refused unless it is deliberate,
+since choosing between files by their test figures would make the test a part of training.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from training.calibration import (
+    expected_calibration_error,
+    negative_log_likelihood,
+    softmax,
+)
+from training.data import Split, load_test
+from training.datasets import find_data_set
+from training.errors import RunError
+from training.run import Run
+from training.settings import TrainingSettings
+
+LogitsOf = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+RECORD = "evaluation.json"
+TOP = 5
+# Wilson's interval covers the true accuracy in 95 % of the cases at this many deviations.
+DEVIATIONS = 1.959964
+
+
+class ClassFigures(BaseModel):
+    """How good a model is at one class; shares in 0..1, `support` in images."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+class Evaluation(BaseModel):
+    """What was measured, on which file, and how.
+
+    `subject` and `sha256` name the file that answered. Shares are in 0..1, the likelihood in nats.
+    `confusion` counts images by true class (row) and given class (column). `accuracy_interval` is
+    Wilson's, at 95 %.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    subject: str
+    sha256: str
+    split: Literal["test"] = "test"
+    conditions: str
+    n: int
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    top5: float | None
+    negative_log_likelihood: float
+    brier: float
+    temperature: float
+    ece_before: float
+    ece_after: float
+    per_class: tuple[ClassFigures, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+
+def evaluate(  # noqa: PLR0913 - what was measured must be named in full
+    run: Run,
+    settings: TrainingSettings,
+    logits_of: LogitsOf,
+    *,
+    subject: str,
+    sha256: str,
+    conditions: str,
+    temperature: float,
+    again: bool = False,
+) -> Evaluation:
+    """Measure on test, and record it in the run; or give the record of the same file back.
+
+    Args:
+        run: the run that the file comes from.
+        settings: where the data is.
+        logits_of: uint8 images [N, H, W, C] to logits [N, classes].
+        subject: the file's name.
+        sha256: the file's digest.
+        conditions: the runtime and precision, in words.
+        temperature: found on validation.
+        again: measure although another file of this run was measured before.
+
+    Raises:
+        RunError: another file of this run was measured before, and not `again`.
+        DataError: the test split cannot be used.
+    """
+    recorded = recorded_evaluation(run)
+    if recorded and recorded.sha256 == sha256 and not again:
+        return recorded
+    if recorded and not again:
+        raise RunError(
+            f"{run.folder} was evaluated on test already, with {recorded.subject} of SHA-256 "
+            f"{recorded.sha256[:12]}…; a second look must be deliberate"
+        )
+    data = run.config.recipe.data
+    test = load_test(data, settings)
+    names = tuple(label.id for label in find_data_set(data).classes)
+    evaluation = measure(
+        logits_of(test.images),
+        test,
+        names,
+        subject=subject,
+        sha256=sha256,
+        conditions=conditions,
+        temperature=temperature,
+    )
+    run.write(RECORD, evaluation.model_dump(mode="json"))
+    return evaluation
+
+
+def recorded_evaluation(run: Run) -> Evaluation | None:
+    """What was measured on this run before, if anything."""
+    if not (run.folder / RECORD).is_file():
+        return None
+    return Evaluation.model_validate(run.read(RECORD))
+
+
+def measure(  # noqa: PLR0913 - what was measured must be named in full
+    logits: NDArray[np.float32],
+    split: Split,
+    classes: tuple[str, ...],
+    *,
+    subject: str,
+    sha256: str,
+    conditions: str,
+    temperature: float,
+) -> Evaluation:
+    """Figures of logits [N, classes] against the split's labels."""
+    labels = split.labels
+    plain, calibrated = softmax(logits), softmax(logits, temperature)
+    given = logits.argmax(axis=1)
+    correct = int((given == labels).sum())
+    indices = np.arange(len(classes))
+    return Evaluation(
+        subject=subject,
+        sha256=sha256,
+        conditions=conditions,
+        n=len(labels),
+        accuracy=correct / len(labels),
+        accuracy_interval=wilson_interval(correct, len(labels)),
+        top5=_top(logits, labels) if len(classes) > TOP else None,
+        negative_log_likelihood=negative_log_likelihood(logits, labels, temperature),
+        brier=float(((calibrated - np.eye(len(classes))[labels]) ** 2).sum(axis=1).mean()),
+        temperature=temperature,
+        ece_before=expected_calibration_error(plain, labels),
+        ece_after=expected_calibration_error(calibrated, labels),
+        per_class=_per_class(labels, given, classes),
+        confusion=tuple(
+            tuple(int(count) for count in row)
+            for row in confusion_matrix(labels, given, labels=indices)
+        ),
+    )
+
+
+def wilson_interval(correct: int, n: int) -> tuple[float, float]:
+    """Where the true share lies with 95 % confidence (Wilson 1927, equation 5)."""
+    share, square = correct / n, DEVIATIONS**2
+    middle = (share + square / (2 * n)) / (1 + square / n)
+    reach = DEVIATIONS * np.sqrt(share * (1 - share) / n + square / (4 * n * n)) / (1 + square / n)
+    return float(middle - reach), float(middle + reach)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _top(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    best = np.argsort(-logits, axis=1)[:, :TOP]
+    return float((best == labels[:, None]).any(axis=1).mean())
+
+
+def _per_class(
+    labels: NDArray[np.int64], given: NDArray[np.int64], classes: tuple[str, ...]
+) -> tuple[ClassFigures, ...]:
+    columns = precision_recall_fscore_support(
+        labels, given, labels=np.arange(len(classes)), zero_division=0.0
+    )
+    return tuple(
+        ClassFigures(
+            id=name,
+            precision=float(precision),
+            recall=float(recall),
+            f1=float(f1),
+            support=int(support),
+        )
+        for name, precision, recall, f1, support in zip(classes, *columns, strict=True)
+    )
