@@ -41,7 +41,7 @@ _PLUGINS: Final = {
         WebPImagePlugin.WebPImageFile,
     )
 }
-"""Imported here by name: Pillow would otherwise load every plugin that it has on the first request."""
+"""Imported here by name, or Pillow would load every plugin that it has on the first request."""
 
 MEDIA_TYPES: Final = {name: f"image/{name.lower()}" for name in _PLUGINS}
 """Pillow's name of each format that we take, with its media type."""
@@ -52,7 +52,12 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 _BMP_HEADER_BYTES: Final = frozenset({12, 40, 52, 56, 64, 108, 124})
 _AVIF_BRANDS: Final = frozenset({b"avif", b"avis"})
-_TIFF_MAGIC: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_SIGNATURES: Final = {
+    "JPEG": (b"\xff\xd8\xff",),
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "GIF": (b"GIF87a", b"GIF89a"),
+    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+}
 
 _ORIENTATION: Final = 0x0112
 _UPRIGHT: Final = {
@@ -81,9 +86,7 @@ class DecodedImage:
     media_type: str
 
 
-def decode_image(
-    data: bytes, *, max_pixels: int, target: InputSpec | None = None
-) -> DecodedImage:
+def decode_image(data: bytes, *, max_pixels: int, target: InputSpec | None = None) -> DecodedImage:
     """Return the first frame of an image, upright, in RGB, with transparency over white.
 
     Sixteen-bit and floating-point values are scaled to 0-255. With a ``target``, a JPEG is decoded
@@ -127,24 +130,18 @@ def decode_image(
 
 def _sniff(data: bytes) -> str | None:
     """Return Pillow's name of the format whose signature the bytes begin with, or None."""
-    head = data[:32]
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+    for name, signatures in _SIGNATURES.items():
+        if data.startswith(signatures):
+            return name
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "WEBP"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if head.startswith(_TIFF_MAGIC):
-        return "TIFF"
-    if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADER_BYTES:
+    if data.startswith(b"BM") and int.from_bytes(data[14:18], "little") in _BMP_HEADER_BYTES:
         return "BMP"
-    return "AVIF" if head[4:8] == b"ftyp" and _has_avif_brand(data) else None
+    return "AVIF" if data[4:8] == b"ftyp" and _has_avif_brand(data) else None
 
 
 def _has_avif_brand(data: bytes) -> bool:
-    """Tell AVIF from its siblings (HEIC, MP4) by the brands in the first box (ISO 14496-12, 4.3)."""
+    """Tell AVIF from HEIC and MP4 by the brands in the first box (ISO 14496-12, 4.3)."""
     size = min(struct.unpack(">I", data[:4])[0], 256)
     brands = data[8:12] + data[16:size]
     return any(brands[at : at + 4] in _AVIF_BRANDS for at in range(0, len(brands), 4))

@@ -64,7 +64,7 @@ class Filter(StrEnum):
 
 
 class InputSpec(_Part):
-    """What the graph takes: height and width in pixels, channels, and the way from a photo to it."""
+    """What the graph takes, height and width in pixels, and the way from a photo to it."""
 
     height: Side
     width: Side
@@ -74,7 +74,7 @@ class InputSpec(_Part):
 
 
 class Abstention(_Part):
-    """When an answer stands, when a person should look, and when the model says that it does not know.
+    """When an answer stands, when a person should look, and when the model does not know.
 
     The score is the largest calibrated probability, 0 to 1: at least ``accept`` is accepted, at
     least ``review`` is for review, below that the model abstains. ``coverage`` is the share of the

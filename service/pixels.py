@@ -47,7 +47,9 @@ def _fit(image: Image.Image, spec: InputSpec) -> Image.Image:
         case Resize.CENTRE_CROP:
             return _resample(image, size, spec, _centre(image.size, size))
         case Resize.PAD:
-            return _pad(_resample(image, _inside(image.size, size), spec, (0, 0, *image.size)), size)
+            return _pad(
+                _resample(image, _inside(image.size, size), spec, (0, 0, *image.size)), size
+            )
 
 
 def _resample(image: Image.Image, size: tuple[int, int], spec: InputSpec, box: _Box) -> Image.Image:
@@ -63,7 +65,7 @@ def _centre(source: tuple[int, int], target: tuple[int, int]) -> _Box:
 
 
 def _inside(source: tuple[int, int], target: tuple[int, int]) -> tuple[int, int]:
-    """Return the largest size with the source's proportions that fits; no side is below one pixel."""
+    """Return the largest size with the source's proportions that fits, each side at least one."""
     scale = min(target[0] / source[0], target[1] / source[1])
     width, height = (max(1, round(side * scale)) for side in source)
     return (min(width, target[0]), min(height, target[1]))

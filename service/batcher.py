@@ -1,0 +1,354 @@
+"""Gather jobs that wait into batches, run them in threads, and end every job exactly once.
+
+::
+
+    submit  -> Job in a bounded queue           503 when it is full; its caller may leave at any time
+    collect -> the next batch, in order         as soon as a thread is free, whatever waits: no timer
+    run     -> logits, in a worker thread
+    deliver -> each job its row                 a batch that failed is run again, one job at a time
+
+All state belongs to the event loop's thread. Only arrays cross over to a worker thread, and only
+arrays or an exception come back, by ``run_in_executor``; a future of asyncio never leaves the loop.
+One task owns the queue. It sleeps on an event while there is nothing to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, Final, Protocol
+
+import numpy as np
+
+from service.errors import DeadlineExceeded, InferenceFailed, NotReady, Overloaded, Wording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from service.classifier import Classifier
+    from service.contract import Pixels
+
+_STARTING: Final = Wording("el modelo se está cargando", "the model is loading")
+_STOPPING: Final = Wording("el servicio se está deteniendo", "the service is stopping")
+# A new measurement moves the known seconds per image by this share of the difference.
+_SMOOTHING: Final = 0.2
+_RETRY_UNMEASURED: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One image's logits ``[classes]``, and where its time went.
+
+    ``queue_seconds`` runs from ``submit`` to the start of the batch that gave the logits,
+    ``inference_seconds`` is that whole batch's, and ``batch_size`` counts its images.
+    """
+
+    logits: NDArray[np.float32]
+    queue_seconds: float
+    inference_seconds: float
+    batch_size: int
+
+
+class BatchObserver(Protocol):
+    """What wants to know how the batcher fares; called on the event loop, and must not raise."""
+
+    def queue_changed(self, depth: int) -> None:
+        """Learn how many images wait now."""
+
+    def batch_ran(self, size: int, seconds: float) -> None:
+        """Learn that a batch of so many images gave logits after so many seconds in the model."""
+
+    def batch_failed(self, size: int) -> None:
+        """Learn that a batch of so many images failed; one of several images is then run again."""
+
+    def job_waited(self, seconds: float) -> None:
+        """Learn how long an image that now has its logits had waited before they were computed."""
+
+
+class Unobserved:
+    """The observer for whoever wants none."""
+
+    def queue_changed(self, depth: int) -> None:
+        """Ignore it."""
+
+    def batch_ran(self, size: int, seconds: float) -> None:
+        """Ignore it."""
+
+    def batch_failed(self, size: int) -> None:
+        """Ignore it."""
+
+    def job_waited(self, seconds: float) -> None:
+        """Ignore it."""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One image between ``submit`` and its end; times are the event loop's clock."""
+
+    pixels: Pixels
+    future: asyncio.Future[Outcome]
+    submitted: float
+    deadline: float | None = None
+    timer: asyncio.TimerHandle | None = field(default=None, repr=False)
+
+    def is_late(self, now: float) -> bool:
+        """Return whether the deadline has come."""
+        return self.deadline is not None and self.deadline <= now
+
+    def succeed(self, outcome: Outcome) -> bool:
+        """End with an outcome and return True, unless the job has ended already."""
+        if self.future.done():
+            return False
+        self.future.set_result(outcome)
+        return True
+
+    def fail(self, error: BaseException) -> None:
+        """End with an error, unless the job has ended already."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a worker thread gives back: logits ``[N, classes]`` and the clock before and after."""
+
+    logits: NDArray[np.float32]
+    started: float
+    ended: float
+
+
+def collect(queue: deque[Job], *, workers: int, max_batch: int, now: float) -> list[Job]:
+    """Take a worker's share off the queue: ceil(queued / workers), at most ``max_batch``, in order.
+
+    A share, not everything: with two threads and two jobs each takes one. Jobs that have ended are
+    passed over, and late ones end here; neither is run.
+    """
+    share = min(max_batch, -(-len(queue) // workers))
+    batch: list[Job] = []
+    while queue and len(batch) < share:
+        job = queue.popleft()
+        if job.is_late(now):
+            job.fail(DeadlineExceeded())
+        if not job.future.done():
+            batch.append(job)
+    return batch
+
+
+def run(classifier: Classifier, pixels: Sequence[Pixels], clock: Callable[[], float]) -> Ran:
+    """Run one batch; this, and nothing else, happens in a worker thread.
+
+    Raises:
+        InferenceFailed: whatever went wrong; no other exception crosses over to the event loop, which
+            cannot carry all of them (a StopIteration would end no future).
+    """
+    started = clock()
+    try:
+        logits = classifier.run(np.stack(pixels))
+    except InferenceFailed:
+        raise
+    except BaseException as error:
+        raise InferenceFailed from error
+    if len(logits) != len(pixels):
+        raise InferenceFailed
+    return Ran(logits, started, clock())
+
+
+def deliver(jobs: Sequence[Job], ran: Ran) -> list[Outcome]:
+    """End each job with its own row, and return the outcomes that somebody was still waiting for."""
+    seconds = ran.ended - ran.started
+    outcomes = [
+        Outcome(logits, ran.started - job.submitted, seconds, len(jobs))
+        for job, logits in zip(jobs, ran.logits, strict=True)
+    ]
+    return [outcome for job, outcome in zip(jobs, outcomes, strict=True) if job.succeed(outcome)]
+
+
+class Batcher:
+    """The way to a classifier for many callers at once; made, started and used on one event loop."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        *,
+        max_queue: int,
+        max_batch: int,
+        workers: int,
+        observer: BatchObserver | None = None,
+    ) -> None:
+        """Set the bounds: images that may wait, images in one batch, and batches at the same time."""
+        if min(max_queue, max_batch, workers) < 1:
+            message = "max_queue, max_batch and workers must each be at least 1"
+            raise ValueError(message)
+        self._classifier = classifier
+        self._max_queue = max_queue
+        self._max_batch = max_batch
+        self._workers = workers
+        self._observer = observer or Unobserved()
+        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="inference")
+        self._queue: deque[Job] = deque()
+        self._alone: deque[Job] = deque()  # from batches that failed; each is run by itself
+        self._running: dict[asyncio.Future[Ran], list[Job]] = {}
+        self._wake = asyncio.Event()
+        self._refusal: Wording | None = _STARTING
+        self._owner: asyncio.Task[None] | None = None
+        self._seconds_per_image: float | None = None
+
+    @property
+    def depth(self) -> int:
+        """Return how many images wait; those that a thread has taken do not."""
+        return len(self._queue)
+
+    @property
+    def accepting(self) -> bool:
+        """Return whether ``submit`` takes jobs: started, and not draining."""
+        return self._refusal is None
+
+    def retry_after(self) -> float:
+        """Return in how many seconds what is here now will be done, at the measured service rate."""
+        if self._seconds_per_image is None:
+            return _RETRY_UNMEASURED
+        images = len(self._queue) + len(self._alone) + sum(map(len, self._running.values()))
+        return images * self._seconds_per_image / self._workers
+
+    async def start(self) -> None:
+        """Begin to take jobs; once in a batcher's life."""
+        if self._owner is not None or self._refusal is not _STARTING:
+            message = "a batcher starts once"
+            raise RuntimeError(message)
+        self._refusal = None
+        self._owner = asyncio.create_task(self._own_queue(), name="batcher")
+
+    async def submit(self, pixels: Pixels, *, deadline: float | None = None) -> Outcome:
+        """Return the outcome for one image, ``[H, W, C]``; ``deadline`` is a time of ``loop.time()``.
+
+        A caller who is cancelled leaves at once: the job gives its place to another and, unless a
+        thread has taken it, never runs.
+
+        Raises:
+            NotReady: the batcher has not started, or is stopping.
+            Overloaded: as many images wait as may.
+            DeadlineExceeded: the deadline came before the logits.
+            InferenceFailed: the classifier failed on this image alone.
+        """
+        loop = asyncio.get_running_loop()
+        if self._refusal is not None:
+            raise NotReady(self._refusal)
+        if deadline is not None and deadline <= loop.time():
+            raise DeadlineExceeded
+        if len(self._queue) >= self._max_queue:
+            raise Overloaded(self.retry_after())
+        job = Job(pixels, loop.create_future(), loop.time(), deadline)
+        if deadline is not None:
+            job.timer = loop.call_at(deadline, self._expire, job)
+        self._queue.append(job)
+        self._observer.queue_changed(self.depth)
+        self._wake.set()
+        try:
+            return await job.future
+        except asyncio.CancelledError:
+            self._leave(job)
+            raise
+        finally:
+            if job.timer is not None:
+                job.timer.cancel()
+
+    async def drain(self, *, limit: float = 30.0) -> None:
+        """Take no more jobs, finish those that were taken, and end the threads.
+
+        After ``limit`` seconds whatever is left ends with NotReady; a thread that is stuck in the
+        model is then left behind, for Python cannot stop it. Safe to call again.
+        """
+        self._refusal = _STOPPING
+        self._wake.set()
+        if self._owner is not None:
+            await asyncio.wait({self._owner}, timeout=limit)
+            self._owner.cancel()
+            await asyncio.wait({self._owner})
+        self._executor.shutdown(wait=not self._running)
+
+    async def _own_queue(self) -> None:
+        try:
+            while self.accepting or self._queue or self._alone or self._running:
+                await self._wake.wait()
+                self._wake.clear()
+                self._dispatch()
+        finally:
+            self._abandon()
+
+    def _dispatch(self) -> None:
+        """Give every free thread its share of what waits."""
+        loop = asyncio.get_running_loop()
+        while len(self._running) < self._workers and (jobs := self._next_batch(loop.time())):
+            pixels = [job.pixels for job in jobs]
+            try:
+                running = loop.run_in_executor(
+                    self._executor, run, self._classifier, pixels, loop.time
+                )
+            except RuntimeError:  # the system gives no thread
+                self._fail(jobs, InferenceFailed())
+                continue
+            self._running[running] = jobs
+            running.add_done_callback(self._finish)
+
+    def _next_batch(self, now: float) -> list[Job]:
+        jobs: list[Job] = []
+        while self._alone and not jobs:
+            jobs = collect(self._alone, workers=1, max_batch=1, now=now)
+        waiting = self.depth
+        while self._queue and not jobs:
+            jobs = collect(self._queue, workers=self._workers, max_batch=self._max_batch, now=now)
+        if self.depth != waiting:
+            self._observer.queue_changed(self.depth)
+        return jobs
+
+    def _finish(self, running: asyncio.Future[Ran]) -> None:
+        """Take back what a thread was given; called on the loop when the thread is done."""
+        jobs = self._running.pop(running)
+        self._wake.set()
+        error = running.exception()
+        if error is not None:
+            self._observer.batch_failed(len(jobs))
+            self._fail(jobs, error)
+            return
+        ran = running.result()
+        self._measure(ran.ended - ran.started, len(jobs))
+        for outcome in deliver(jobs, ran):
+            self._observer.job_waited(outcome.queue_seconds)
+
+    def _fail(self, jobs: list[Job], error: BaseException) -> None:
+        """End the one job that failed; of several, let each try by itself."""
+        if len(jobs) == 1:
+            jobs[0].fail(error)
+        else:
+            self._alone.extend(job for job in jobs if not job.future.done())
+
+    def _measure(self, seconds: float, images: int) -> None:
+        self._observer.batch_ran(images, seconds)
+        sample = seconds / images
+        known = sample if self._seconds_per_image is None else self._seconds_per_image
+        self._seconds_per_image = known + _SMOOTHING * (sample - known)
+
+    def _leave(self, job: Job) -> None:
+        """Give a waiting job's place free; one that a thread has taken has none."""
+        with contextlib.suppress(ValueError):
+            self._queue.remove(job)
+            self._observer.queue_changed(self.depth)
+
+    def _expire(self, job: Job) -> None:
+        job.fail(DeadlineExceeded())
+        self._leave(job)
+
+    def _abandon(self) -> None:
+        """End every job that is left; the last act of the task, in whatever way it ends."""
+        self._refusal = _STOPPING
+        for job in (*self._queue, *self._alone, *chain.from_iterable(self._running.values())):
+            job.fail(NotReady(_STOPPING))
+        self._queue.clear()
+        self._alone.clear()
+        self._observer.queue_changed(self.depth)

@@ -1,0 +1,79 @@
+"""From logits to what is said about an image: calibrate, decide, take the best. Pure functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from service.contract import Abstention, Manifest
+
+
+class Decision(StrEnum):
+    """What may be done with the labels of an image."""
+
+    ACCEPT = "accept"
+    REVIEW = "review"
+    ABSTAIN = "abstain"
+
+
+@dataclass(frozen=True, slots=True)
+class Labelling:
+    """The decision, and the labels that were asked for by falling score.
+
+    ``scores`` are calibrated probabilities, 0 to 1; ``class_indices`` point into the manifest's
+    labels. Both have the same length, which ``top_k`` and ``min_score`` cut, down to nothing.
+    """
+
+    decision: Decision
+    class_indices: tuple[int, ...]
+    scores: tuple[float, ...]
+
+
+def label(
+    logits: NDArray[np.float32], manifest: Manifest, *, top_k: int = 5, min_score: float = 0.0
+) -> Labelling:
+    """Return what one image's logits ``[classes]`` say.
+
+    The decision looks at the best score before anything is cut. Equal scores stand in the order of
+    the manifest's labels.
+
+    Raises:
+        ValueError: ``top_k`` is below one, or the logits are not one finite number for each label.
+    """
+    if top_k < 1:
+        message = f"top_k must be at least 1, not {top_k}"
+        raise ValueError(message)
+    if logits.shape != (len(manifest.labels),) or not np.isfinite(logits).all():
+        message = f"expected {len(manifest.labels)} finite logits, got shape {logits.shape}"
+        raise ValueError(message)
+    scores = calibrate(logits, manifest.temperature)
+    falling = np.argsort(-logits, kind="stable")
+    best = [int(index) for index in falling[:top_k] if scores[index] >= min_score]
+    return Labelling(
+        decision=_decide(float(scores[falling[0]]), manifest.abstention),
+        class_indices=tuple(best),
+        scores=tuple(float(scores[index]) for index in best),
+    )
+
+
+def calibrate(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
+    """Return probabilities that sum to one, in double precision, over the last axis.
+
+    Softmax of the logits divided by a temperature above zero (Guo et al. 2017, arXiv 1706.04599);
+    the largest logit is taken off first, so that no exponential overflows.
+    """
+    scaled = logits.astype(np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def _decide(score: float, abstention: Abstention) -> Decision:
+    if score >= abstention.accept:
+        return Decision.ACCEPT
+    return Decision.REVIEW if score >= abstention.review else Decision.ABSTAIN
