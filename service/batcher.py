@@ -2,10 +2,10 @@
 
 ::
 
-    submit  -> Job in a bounded queue           503 when it is full; its caller may leave at any time
-    collect -> the next batch, in order         as soon as a thread is free, whatever waits: no timer
+    submit  -> Job in a bounded queue      503 when it is full; its caller may leave at any time
+    collect -> the next batch, in order    as soon as a thread is free, whatever waits: no timer
     run     -> logits, in a worker thread
-    deliver -> each job its row                 a batch that failed is run again, one job at a time
+    deliver -> each job its row            a batch that failed is run again, one job at a time
 
 All state belongs to the event loop's thread. Only arrays cross over to a worker thread, and only
 arrays or an exception come back, by ``run_in_executor``; a future of asyncio never leaves the loop.
@@ -18,41 +18,21 @@ import asyncio
 import contextlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
-import numpy as np
-
+from service.classifier import Classifier
+from service.contract import Pixels
 from service.errors import DeadlineExceeded, InferenceFailed, NotReady, Overloaded, Wording
+from service.jobs import Job, Outcome, Ran, collect, deliver, run
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
-
-    from service.classifier import Classifier
-    from service.contract import Pixels
+__all__ = ["BatchObserver", "Batcher", "Outcome"]
 
 _STARTING: Final = Wording("el modelo se está cargando", "the model is loading")
 _STOPPING: Final = Wording("el servicio se está deteniendo", "the service is stopping")
 # A new measurement moves the known seconds per image by this share of the difference.
 _SMOOTHING: Final = 0.2
 _RETRY_UNMEASURED: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One image's logits ``[classes]``, and where its time went.
-
-    ``queue_seconds`` runs from ``submit`` to the start of the batch that gave the logits,
-    ``inference_seconds`` is that whole batch's, and ``batch_size`` counts its images.
-    """
-
-    logits: NDArray[np.float32]
-    queue_seconds: float
-    inference_seconds: float
-    batch_size: int
 
 
 class BatchObserver(Protocol):
@@ -87,90 +67,8 @@ class Unobserved:
         """Ignore it."""
 
 
-@dataclass(slots=True, eq=False)
-class Job:
-    """One image between ``submit`` and its end; times are the event loop's clock."""
-
-    pixels: Pixels
-    future: asyncio.Future[Outcome]
-    submitted: float
-    deadline: float | None = None
-    timer: asyncio.TimerHandle | None = field(default=None, repr=False)
-
-    def is_late(self, now: float) -> bool:
-        """Return whether the deadline has come."""
-        return self.deadline is not None and self.deadline <= now
-
-    def succeed(self, outcome: Outcome) -> bool:
-        """End with an outcome and return True, unless the job has ended already."""
-        if self.future.done():
-            return False
-        self.future.set_result(outcome)
-        return True
-
-    def fail(self, error: BaseException) -> None:
-        """End with an error, unless the job has ended already."""
-        if not self.future.done():
-            self.future.set_exception(error)
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """What a worker thread gives back: logits ``[N, classes]`` and the clock before and after."""
-
-    logits: NDArray[np.float32]
-    started: float
-    ended: float
-
-
-def collect(queue: deque[Job], *, workers: int, max_batch: int, now: float) -> list[Job]:
-    """Take a worker's share off the queue: ceil(queued / workers), at most ``max_batch``, in order.
-
-    A share, not everything: with two threads and two jobs each takes one. Jobs that have ended are
-    passed over, and late ones end here; neither is run.
-    """
-    share = min(max_batch, -(-len(queue) // workers))
-    batch: list[Job] = []
-    while queue and len(batch) < share:
-        job = queue.popleft()
-        if job.is_late(now):
-            job.fail(DeadlineExceeded())
-        if not job.future.done():
-            batch.append(job)
-    return batch
-
-
-def run(classifier: Classifier, pixels: Sequence[Pixels], clock: Callable[[], float]) -> Ran:
-    """Run one batch; this, and nothing else, happens in a worker thread.
-
-    Raises:
-        InferenceFailed: whatever went wrong; no other exception crosses over to the event loop, which
-            cannot carry all of them (a StopIteration would end no future).
-    """
-    started = clock()
-    try:
-        logits = classifier.run(np.stack(pixels))
-    except InferenceFailed:
-        raise
-    except BaseException as error:
-        raise InferenceFailed from error
-    if len(logits) != len(pixels):
-        raise InferenceFailed
-    return Ran(logits, started, clock())
-
-
-def deliver(jobs: Sequence[Job], ran: Ran) -> list[Outcome]:
-    """End each job with its own row, and return the outcomes that somebody was still waiting for."""
-    seconds = ran.ended - ran.started
-    outcomes = [
-        Outcome(logits, ran.started - job.submitted, seconds, len(jobs))
-        for job, logits in zip(jobs, ran.logits, strict=True)
-    ]
-    return [outcome for job, outcome in zip(jobs, outcomes, strict=True) if job.succeed(outcome)]
-
-
 class Batcher:
-    """The way to a classifier for many callers at once; made, started and used on one event loop."""
+    """The way to a classifier for many callers at once; lives on one event loop."""
 
     def __init__(
         self,
@@ -181,7 +79,7 @@ class Batcher:
         workers: int,
         observer: BatchObserver | None = None,
     ) -> None:
-        """Set the bounds: images that may wait, images in one batch, and batches at the same time."""
+        """Set the bounds: images that wait, images in one batch, and batches at one time."""
         if min(max_queue, max_batch, workers) < 1:
             message = "max_queue, max_batch and workers must each be at least 1"
             raise ValueError(message)
@@ -210,7 +108,7 @@ class Batcher:
         return self._refusal is None
 
     def retry_after(self) -> float:
-        """Return in how many seconds what is here now will be done, at the measured service rate."""
+        """Return how many seconds what is here will take, at the measured service rate."""
         if self._seconds_per_image is None:
             return _RETRY_UNMEASURED
         images = len(self._queue) + len(self._alone) + sum(map(len, self._running.values()))
@@ -225,7 +123,7 @@ class Batcher:
         self._owner = asyncio.create_task(self._own_queue(), name="batcher")
 
     async def submit(self, pixels: Pixels, *, deadline: float | None = None) -> Outcome:
-        """Return the outcome for one image, ``[H, W, C]``; ``deadline`` is a time of ``loop.time()``.
+        """Return the outcome for one image ``[H, W, C]``; a deadline is a ``loop.time()``.
 
         A caller who is cancelled leaves at once: the job gives its place to another and, unless a
         thread has taken it, never runs.

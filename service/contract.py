@@ -1,7 +1,7 @@
-"""The one door that service, training and export share: what a bundle says, and how a photo becomes pixels.
+"""The one door that service, training and export share: the manifest, and from photo to pixels.
 
-Training and export import this module and nothing else of the service, so that preprocessing and the
-manifest exist once. It loads Pillow, NumPy and Pydantic; no web framework, no ONNX Runtime.
+Training imports this module and nothing else of the service, so that preprocessing and the manifest
+exist once. It loads Pillow, NumPy and Pydantic; no web framework, no ONNX Runtime.
 """
 
 from __future__ import annotations

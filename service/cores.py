@@ -25,7 +25,7 @@ def usable_cores(root: Path = Path("/"), *, affinity: int | None = None) -> int:
 
 
 def _quotas_v2(root: Path) -> list[float]:
-    """Return the quotas, in cores, of this process's group and of each group above it (cgroup v2)."""
+    """Return the quotas, in cores, of this process's group and of those above it (cgroup v2)."""
     mount = root / _CGROUP_MOUNT
     quotas = []
     for folder in _with_parents(mount, _group(root, "")):
@@ -56,7 +56,7 @@ def _group(root: Path, controller: str) -> PurePosixPath:
 def _with_parents(mount: Path, group: PurePosixPath) -> list[Path]:
     """Return the group's folder and all above it up to the mount.
 
-    In a container the path may be the host's and not exist here; the mount itself then is the group.
+    In a container the path may be the host's and not exist here; the group then is the mount.
     """
     return [mount / part for part in (group, *group.parents)]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import io
 from pathlib import Path
 
 import onnxruntime
@@ -19,7 +21,8 @@ def cuda_obstacle() -> str | None:
     """
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         return "this ONNX Runtime is built without CUDA; install onnxruntime-gpu (extra `cuda`)"
-    onnxruntime.preload_dlls()
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find
+        onnxruntime.preload_dlls()
     missing = unloadable_library(Path(onnxruntime.__file__).parent / "capi")
     if missing is None:
         return None

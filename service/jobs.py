@@ -1,0 +1,111 @@
+"""One image on its way through the model, and the three things that happen to a batch of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.classifier import Classifier
+from service.contract import Pixels
+from service.errors import DeadlineExceeded, InferenceFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One image's logits ``[classes]``, and where its time went.
+
+    ``queue_seconds`` runs from ``submit`` to the start of the batch that gave the logits,
+    ``inference_seconds`` is that whole batch's, and ``batch_size`` counts its images.
+    """
+
+    logits: NDArray[np.float32]
+    queue_seconds: float
+    inference_seconds: float
+    batch_size: int
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One image between ``submit`` and its end; times are the event loop's clock."""
+
+    pixels: Pixels
+    future: asyncio.Future[Outcome]
+    submitted: float
+    deadline: float | None = None
+    timer: asyncio.TimerHandle | None = field(default=None, repr=False)
+
+    def is_late(self, now: float) -> bool:
+        """Return whether the deadline has come."""
+        return self.deadline is not None and self.deadline <= now
+
+    def succeed(self, outcome: Outcome) -> bool:
+        """End with an outcome and return True, unless the job has ended already."""
+        if self.future.done():
+            return False
+        self.future.set_result(outcome)
+        return True
+
+    def fail(self, error: BaseException) -> None:
+        """End with an error, unless the job has ended already."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a worker thread gives back: logits ``[N, classes]`` and the clock before and after."""
+
+    logits: NDArray[np.float32]
+    started: float
+    ended: float
+
+
+def collect(queue: deque[Job], *, workers: int, max_batch: int, now: float) -> list[Job]:
+    """Take a worker's share off the queue: ceil(queued / workers), at most ``max_batch``, in order.
+
+    A share, not everything: with two threads and two jobs each takes one. Jobs that have ended are
+    passed over, and late ones end here; neither is run.
+    """
+    share = min(max_batch, -(-len(queue) // workers))
+    batch: list[Job] = []
+    while queue and len(batch) < share:
+        job = queue.popleft()
+        if job.is_late(now):
+            job.fail(DeadlineExceeded())
+        if not job.future.done():
+            batch.append(job)
+    return batch
+
+
+def run(classifier: Classifier, pixels: Sequence[Pixels], clock: Callable[[], float]) -> Ran:
+    """Run one batch; this, and nothing else, happens in a worker thread.
+
+    Raises:
+        InferenceFailed: whatever went wrong; no other exception crosses over to the event loop,
+            which cannot carry all of them (a StopIteration would end no future).
+    """
+    started = clock()
+    try:
+        logits = classifier.run(np.stack(pixels))
+    except InferenceFailed:
+        raise
+    except BaseException as error:
+        raise InferenceFailed from error
+    if len(logits) != len(pixels):
+        raise InferenceFailed
+    return Ran(logits, started, clock())
+
+
+def deliver(jobs: Sequence[Job], ran: Ran) -> list[Outcome]:
+    """End each job with its own row; return the outcomes that somebody still waited for."""
+    seconds = ran.ended - ran.started
+    outcomes = [
+        Outcome(logits, ran.started - job.submitted, seconds, len(jobs))
+        for job, logits in zip(jobs, ran.logits, strict=True)
+    ]
+    return [outcome for job, outcome in zip(jobs, outcomes, strict=True) if job.succeed(outcome)]
