@@ -80,6 +80,11 @@ def split_digest(split: Split) -> str:
     return digest.hexdigest()
 
 
+def class_counts(split: Split, classes: int) -> list[int]:
+    """How many images of each class index the split has: `classes` numbers."""
+    return [int(count) for count in np.bincount(split.labels, minlength=classes)]
+
+
 def _load_half(data_set: DataSet, half: Half, settings: TrainingSettings) -> Split:
     if settings.data_dir is not None:
         source = _local_file(data_set, half, settings.data_dir)

@@ -25,7 +25,9 @@ def precision(cpu_flags: frozenset[str], capabilities: list[tuple[int, int]]) ->
 
 def detect_precision() -> str:
     """The Keras policy that this machine is fast with."""
-    return precision(cpu_flags(), [_capability(gpu) for gpu in tf.config.list_physical_devices("GPU")])
+    return precision(
+        cpu_flags(), [_capability(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+    )
 
 
 def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:

@@ -195,9 +195,7 @@ def _optimiser(recipe: Recipe, total_steps: int) -> keras.optimizers.Optimizer:
     )
 
 
-def _compile(
-    model: keras.Model, optimiser: keras.optimizers.Optimizer, recipe: Recipe
-) -> None:
+def _compile(model: keras.Model, optimiser: keras.optimizers.Optimizer, recipe: Recipe) -> None:
     model.compile(
         optimizer=optimiser,
         loss=keras.losses.CategoricalCrossentropy(
@@ -228,9 +226,7 @@ def _training_batches(split: Split, run: Run, stretch: Stretch) -> tf.data.Datas
             lambda step, places: batch(number, step, places)
         )
 
-    def batch(
-        number: tf.Tensor, step: tf.Tensor, places: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def batch(number: tf.Tensor, step: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         varied = augment(
             tf.gather(images, places),
             places,

@@ -44,7 +44,10 @@ class GroupedNesterov(keras.optimizers.Optimizer):
         ]
 
     def update_step(
-        self, gradient: Any, variable: keras.Variable, learning_rate: Any  # noqa: ANN401
+        self,
+        gradient: Any,
+        variable: keras.Variable,
+        learning_rate: Any,  # noqa: ANN401
     ) -> None:
         """Move one variable by one step."""
         velocity = self.velocities[self._get_variable_index(variable)]

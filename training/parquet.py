@@ -47,9 +47,7 @@ def _table(path: Path) -> pa.Table:
         ) from error
 
 
-def _decode(
-    path: Path, row: int, encoded: bytes, shape: tuple[int, int, int]
-) -> NDArray[np.uint8]:
+def _decode(path: Path, row: int, encoded: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     try:
         with Image.open(io.BytesIO(encoded)) as image:
             pixels = np.asarray(image.convert("RGB" if shape[2] == 3 else "L"))  # noqa: PLR2004

@@ -28,9 +28,7 @@ def averaged_logits(model: keras.Model, views: Views, images: tf.Tensor) -> tf.T
     return tf.add_n([part * weight for part, weight in zip(logits, weights, strict=True)])
 
 
-def logits_of(
-    model: keras.Model, views: Views, images: NDArray[np.uint8]
-) -> NDArray[np.float32]:
+def logits_of(model: keras.Model, views: Views, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Logits [N, classes] of any number of images [N, H, W, C], in batches."""
     step = tf.function(lambda batch: averaged_logits(model, views, batch))
     parts = [step(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]

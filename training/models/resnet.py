@@ -28,9 +28,9 @@ def build_resnet(config: ResNet, shape: tuple[int, int, int], classes: int) -> k
             stride = 2 if stage and not block else 1
             x = _block(x, config.width * 2**stage, stride)
     x = layers.GlobalAveragePooling2D(name="features")(x)
-    logits = layers.Dense(
-        classes, kernel_initializer="he_normal", dtype="float32", name="logits"
-    )(x)
+    logits = layers.Dense(classes, kernel_initializer="he_normal", dtype="float32", name="logits")(
+        x
+    )
     return keras.Model(images, logits, name=f"resnet{config.depth}")
 
 

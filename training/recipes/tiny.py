@@ -1,6 +1,6 @@
 """A small network that learns something within a minute: for trying the line, not for serving.
 
-    python -m training fit tiny
+python -m training fit tiny
 """
 
 from training.recipe import Augmentation, Fit, NesterovSgd, Recipe, TinyCnn, Triangle
