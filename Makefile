@@ -1,7 +1,7 @@
 # Each target sets up what it needs; the second time there is nothing left to set up.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test lint types format lock train export bench clean python chromium
+.PHONY: help serve test lint types format docs lock train export bench clean python chromium
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -37,6 +37,9 @@ types: $(DEV_VENV)/.locked  ## mypy, strict
 format: $(DEV_VENV)/.locked  ## rewrite the code as ruff would have it
 	$(DEV)/ruff check --fix --exit-zero
 	$(DEV)/ruff format
+
+docs: $(DEV_VENV)/.locked  ## write the generated parts of the README anew
+	$(DEV)/python -m docs.refresh
 
 lock: $(DEV_VENV)/.locked  ## refresh the lock files (UPGRADE=1 for the newest versions that fit)
 	$(DEV)/python requirements/lock.py $(if $(UPGRADE),--upgrade)
