@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import chain
 from typing import Final, Protocol
 
@@ -78,8 +78,12 @@ class Batcher:
         max_batch: int,
         workers: int,
         observer: BatchObserver | None = None,
+        executor: Executor | None = None,
     ) -> None:
-        """Set the bounds: images that wait, images in one batch, and batches at one time."""
+        """Set the bounds: images that wait, images in one batch, and batches at one time.
+
+        The executor, by default ``workers`` threads, runs the batches and is shut down by ``drain``.
+        """
         if min(max_queue, max_batch, workers) < 1:
             message = "max_queue, max_batch and workers must each be at least 1"
             raise ValueError(message)
@@ -88,7 +92,7 @@ class Batcher:
         self._max_batch = max_batch
         self._workers = workers
         self._observer = observer or Unobserved()
-        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="inference")
+        self._executor = executor or ThreadPoolExecutor(workers, "inference")
         self._queue: deque[Job] = deque()
         self._alone: deque[Job] = deque()  # from batches that failed; each is run by itself
         self._running: dict[asyncio.Future[Ran], list[Job]] = {}
