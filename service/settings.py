@@ -8,9 +8,9 @@ the README.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ENV_PREFIX: Final = "ROTULO_"
@@ -109,6 +109,17 @@ class Settings(BaseSettings):
             if scheme not in {"http", "https"} or not separator or set(authority) & set("/*? "):
                 raise ValueError(f"{origin!r} is not an origin such as https://www.example.cl")
         return origins
+
+    @model_validator(mode="after")
+    def _uploads_fit_in_flight(self) -> Self:
+        """An upload that no empty service could take would be told to come back for ever."""
+        largest = max(self.max_upload_bytes, self.max_batch_bytes)
+        if largest > self.max_bytes_in_flight:
+            raise ValueError(
+                f"max_bytes_in_flight ({self.max_bytes_in_flight}) must not be below "
+                f"max_upload_bytes or max_batch_bytes ({largest})"
+            )
+        return self
 
 
 def variable(field: str) -> str:

@@ -1,0 +1,82 @@
+"""What is let in: images and bytes in flight are bounded, and every place is given back.
+
+The bound on bytes is taken as they arrive, so that many slow uploads cannot fill the memory
+before one of them is complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from service.errors import Overloaded, PayloadTooLarge
+
+
+class Admission:
+    """Counts what is in flight; belongs to one event loop."""
+
+    def __init__(
+        self, *, max_images: int, max_bytes: int, retry_after: Callable[[], float]
+    ) -> None:
+        """Take the bounds, and how long (seconds) a refused client should wait."""
+        self.max_images = max_images
+        self.max_bytes = max_bytes
+        self.images = 0
+        self.bytes = 0
+        self._retry_after = retry_after
+
+    @contextmanager
+    def image(self) -> Iterator[None]:
+        """Hold the place of one image.
+
+        Raises:
+            Overloaded: all places are taken.
+        """
+        if self.images >= self.max_images:
+            raise Overloaded(self._retry_after())
+        self.images += 1
+        try:
+            yield
+        finally:
+            self.images -= 1
+
+    @contextmanager
+    def upload(self, max_bytes: int) -> Iterator[Upload]:
+        """Hold the bytes of one upload of at most ``max_bytes``, from the first to the answer."""
+        upload = Upload(self, max_bytes)
+        try:
+            yield upload
+        finally:
+            self.bytes -= upload.held
+
+    def take_bytes(self, count: int) -> None:
+        """Take room for so many bytes.
+
+        Raises:
+            Overloaded: there is no room.
+        """
+        if self.bytes + count > self.max_bytes:
+            raise Overloaded(self._retry_after())
+        self.bytes += count
+
+
+class Upload:
+    """The room that one upload takes: what it announced, or what came if that is more."""
+
+    def __init__(self, admission: Admission, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.held = 0
+        self._admission = admission
+
+    def hold(self, total: int) -> None:
+        """Make sure of room for ``total`` bytes in all.
+
+        Raises:
+            PayloadTooLarge: one upload may not be that large.
+            Overloaded: there is no room for it now.
+        """
+        if total > self.max_bytes:
+            raise PayloadTooLarge(self.max_bytes)
+        if total > self.held:
+            self._admission.take_bytes(total - self.held)
+            self.held = total

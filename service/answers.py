@@ -1,0 +1,84 @@
+"""Put into a client's words what the model said: from values of ours to what goes over the wire."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+from service.contract import Manifest
+from service.errors import Lang
+from service.labeller import LabelledImage
+from service.schemas import (
+    ImageFacts,
+    LabelsAnswer,
+    ModelDetail,
+    ModelRef,
+    ModelSummary,
+    ScoredLabel,
+    Timing,
+)
+
+
+def labels_answer(
+    labelled: LabelledImage,
+    manifest: Manifest,
+    lang: Lang,
+    *,
+    started: float,
+    read_seconds: float,
+) -> LabelsAnswer:
+    """Return the answer for one image; ``started`` is a ``time.perf_counter()``."""
+    labelling = labelled.labelling
+    return LabelsAnswer(
+        id=uuid.uuid4().hex,
+        model=model_ref(manifest),
+        decision=labelling.decision.value,
+        labels=tuple(
+            ScoredLabel(
+                id=manifest.labels[index].id,
+                name=manifest.labels[index].en if lang == "en" else manifest.labels[index].es,
+                score=score,
+            )
+            for index, score in zip(labelling.class_indices, labelling.scores, strict=True)
+        ),
+        image=ImageFacts(
+            width=labelled.width, height=labelled.height, media_type=labelled.media_type
+        ),
+        timing_ms=Timing(
+            read=_ms(read_seconds),
+            decode=_ms(labelled.decode_seconds),
+            queue=_ms(labelled.queue_seconds),
+            inference=_ms(labelled.inference_seconds),
+            total=_ms(time.perf_counter() - started),
+        ),
+    )
+
+
+def model_ref(manifest: Manifest) -> ModelRef:
+    """Return which model it is."""
+    return ModelRef(name=manifest.name, version=manifest.version, sha256=manifest.model_sha256)
+
+
+def model_summary(manifest: Manifest, provider: str) -> ModelSummary:
+    """Return a model in a line, with the execution provider that it runs on."""
+    return ModelSummary(
+        **model_ref(manifest).model_dump(),
+        title=manifest.title,
+        classes=len(manifest.labels),
+        provider=provider,
+    )
+
+
+def model_detail(manifest: Manifest, provider: str) -> ModelDetail:
+    """Return all that a model says about itself."""
+    return ModelDetail(
+        **dict(model_summary(manifest, provider)),
+        labels=manifest.labels,
+        input=manifest.input,
+        provenance=manifest.provenance,
+        figures=manifest.figures,
+    )
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)

@@ -1,0 +1,78 @@
+"""The application: lifespan, middleware, routers and handlers, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CollectorRegistry
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+
+from service.errors import RotuloError
+from service.loading import load_classifier
+from service.metrics import Metrics
+from service.middleware import Edge
+from service.openapi import DESCRIPTION, describe
+from service.problems import answer_problem
+from service.routes import health, labels, models
+from service.settings import Settings
+from service.state import ClassifierFactory, ServiceState
+from service.version import VERSION
+
+
+def create_app(
+    settings: Settings,
+    classifier_factory: ClassifierFactory = load_classifier,
+    *,
+    registry: CollectorRegistry | None = None,
+    on_failure: Callable[[Exception], None] | None = None,
+) -> FastAPI:
+    """Return the application; its model loads in the background once the lifespan begins.
+
+    ``classifier_factory`` gives a warm classifier and is called once, in a thread; ``on_failure``
+    learns why that failed. Metrics go to ``registry``, a new one by default.
+    """
+    state = ServiceState(settings, Metrics(registry or CollectorRegistry()))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async def load() -> None:
+            await state.load(classifier_factory)
+            if state.failure is not None and on_failure is not None:
+                on_failure(state.failure)
+
+        loading = asyncio.create_task(load())
+        yield
+        loading.cancel()
+        await asyncio.wait({loading})
+        await state.drain()
+
+    app = FastAPI(
+        title="Rótulo",
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        openapi_url=None,  # ours is in service.openapi; FastAPI's pages load third parties' scripts
+        redirect_slashes=False,
+    )
+    app.state.service = state
+    describe(app)
+    # The last one added is the outermost.
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Content-Type", "X-Request-ID"],
+            expose_headers=["X-Request-ID", "Retry-After"],
+        )
+    app.add_middleware(Edge, state=state)
+    for handled in (RotuloError, RequestValidationError, HTTPException):
+        app.add_exception_handler(handled, answer_problem)
+    for router in (labels.router, models.router, health.router):
+        app.include_router(router)
+    return app

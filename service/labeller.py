@@ -1,0 +1,158 @@
+"""From an image's bytes to its labelling: decode in a thread, infer in a batch, decide.
+
+``Labeller`` is the way of the service, on its event loop. ``label_alone`` is the way of the
+command line; both decode, run and decide with the same functions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from service.admission import Admission
+from service.batcher import Batcher
+from service.classifier import Classifier
+from service.contract import DecodedImage, Manifest, Pixels, decode_image, to_pixels
+from service.cores import usable_cores
+from service.errors import DeadlineExceeded
+from service.labelling import Labelling, label
+from service.metrics import Metrics
+from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRequest:
+    """How many labels at most, and from which score (0 to 1) on."""
+
+    top_k: int
+    min_score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledImage:
+    """A labelling, the upright size of its image in pixels, and seconds spent in each stage."""
+
+    labelling: Labelling
+    width: int
+    height: int
+    media_type: str
+    decode_seconds: float
+    queue_seconds: float
+    inference_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    decoded: DecodedImage
+    pixels: Pixels
+    started: float
+    ended: float
+
+
+class Labeller:
+    """Labels many images at once within bounds; lives on one event loop."""
+
+    def __init__(
+        self, classifier: Classifier, settings: Settings, admission: Admission, metrics: Metrics
+    ) -> None:
+        self.manifest: Manifest = classifier.manifest
+        self.provider = classifier.provider
+        self._admission = admission
+        self._metrics = metrics
+        self._max_pixels = settings.max_pixels
+        self._timeout = settings.request_timeout_seconds
+        self._decoders = ThreadPoolExecutor(
+            settings.decode_threads or usable_cores(), thread_name_prefix="decode"
+        )
+        self._batcher = Batcher(
+            classifier,
+            max_queue=settings.max_queue,
+            max_batch=settings.max_batch,
+            workers=settings.inference_threads or usable_cores(),
+            observer=metrics,
+        )
+
+    async def start(self) -> None:
+        """Begin to take images."""
+        await self._batcher.start()
+
+    async def drain(self) -> None:
+        """Finish what was taken, take no more, and end the threads."""
+        await self._batcher.drain()
+        self._decoders.shutdown(wait=False, cancel_futures=True)
+
+    def retry_after(self) -> float:
+        """Return how many seconds what is queued now will take."""
+        return self._batcher.retry_after()
+
+    async def label(self, data: bytes, asked: LabelRequest) -> LabelledImage:
+        """Return what the model says about an image's bytes.
+
+        A caller who is cancelled gives its place free at once; a decoding that has begun runs to
+        its end in its thread, and nobody waits for it.
+
+        Raises:
+            Overloaded: as many images are in flight, or wait for the session, as may.
+            DeadlineExceeded: not ready within the time for a request.
+            UnsupportedImage, ImageTooLarge, UndecodableImage: the image.
+            InferenceFailed, NotReady: the model, or the service is stopping.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._timeout
+        with self._admission.image():
+            submitted = time.monotonic()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    ready = await loop.run_in_executor(self._decoders, self._decode, data)
+                    outcome = await self._batcher.submit(ready.pixels, deadline=deadline)
+            except TimeoutError as error:
+                raise DeadlineExceeded from error
+        labelled = LabelledImage(
+            labelling=label(
+                outcome.logits, self.manifest, top_k=asked.top_k, min_score=asked.min_score
+            ),
+            width=ready.decoded.width,
+            height=ready.decoded.height,
+            media_type=ready.decoded.media_type,
+            decode_seconds=ready.ended - ready.started,
+            queue_seconds=ready.started - submitted + outcome.queue_seconds,
+            inference_seconds=outcome.inference_seconds,
+        )
+        self._metrics.decode.observe(labelled.decode_seconds)
+        self._metrics.queue.observe(labelled.queue_seconds)
+        self._metrics.inference.observe(labelled.inference_seconds)
+        return labelled
+
+    def _decode(self, data: bytes) -> _Decoded:
+        started = time.monotonic()
+        spec = self.manifest.input
+        decoded = decode_image(data, max_pixels=self._max_pixels, target=spec)
+        return _Decoded(decoded, to_pixels(decoded.image, spec), started, time.monotonic())
+
+
+def label_alone(
+    classifier: Classifier, data: bytes, asked: LabelRequest, *, max_pixels: int
+) -> LabelledImage:
+    """Return what the model says about one image's bytes, in the calling thread.
+
+    Raises:
+        UnsupportedImage, ImageTooLarge, UndecodableImage: the image.
+        InferenceFailed: the model.
+    """
+    manifest = classifier.manifest
+    started = time.monotonic()
+    decoded = decode_image(data, max_pixels=max_pixels, target=manifest.input)
+    pixels = to_pixels(decoded.image, manifest.input)
+    ready = time.monotonic()
+    (logits,) = classifier.run(pixels[None])
+    return LabelledImage(
+        labelling=label(logits, manifest, top_k=asked.top_k, min_score=asked.min_score),
+        width=decoded.width,
+        height=decoded.height,
+        media_type=decoded.media_type,
+        decode_seconds=ready - started,
+        queue_seconds=0.0,
+        inference_seconds=time.monotonic() - ready,
+    )

@@ -1,0 +1,50 @@
+"""From the settings to a warm classifier; runs in a thread while the service is already alive."""
+
+from __future__ import annotations
+
+from service.bundles import Bundle, find_bundles
+from service.classifier import Classifier, OnnxClassifier
+from service.errors import BundleError
+from service.settings import Settings, flag, variable
+
+
+def load_classifier(settings: Settings) -> Classifier:
+    """Return the classifier that the settings ask for, warmed up for every batch size.
+
+    Raises:
+        BundleError: there is no such bundle, or it is not what it says.
+        ProviderUnavailable: the execution provider cannot work here.
+    """
+    bundle = choose_bundle(find_bundles(settings.bundles), settings)
+    classifier = OnnxClassifier(bundle, provider=settings.provider)
+    classifier.warm_up(settings.max_batch)
+    return classifier
+
+
+def choose_bundle(bundles: tuple[Bundle, ...], settings: Settings) -> Bundle:
+    """Return the bundle that ``settings.model`` names; the newest version where it names none.
+
+    Raises:
+        BundleError: no bundle has that name, or none was named and there are several.
+    """
+    names = sorted({bundle.manifest.name for bundle in bundles})
+    if not names:
+        raise BundleError(
+            f"no bundle in {settings.bundles}; export one into it, or name another folder with "
+            f"{flag('bundles')} or {variable('bundles')}"
+        )
+    if not settings.model and len(names) > 1:
+        raise BundleError(
+            f"{settings.bundles} has several models ({', '.join(names)}); choose one with "
+            f"{flag('model')} or {variable('model')}"
+        )
+    name, _, version = (settings.model or names[0]).partition("/")
+    fitting = [
+        bundle
+        for bundle in bundles
+        if bundle.manifest.name == name and version in {"", bundle.manifest.version}
+    ]
+    if not fitting:
+        known = ", ".join(f"{b.manifest.name}/{b.manifest.version}" for b in bundles)
+        raise BundleError(f"no bundle {settings.model} in {settings.bundles}; it has {known}")
+    return fitting[-1]

@@ -1,0 +1,51 @@
+"""Log lines: JSON for machines, pretty on a terminal; one stream, one shape for all loggers.
+
+What a line may hold is decided where it is written: a request's identifier, its route template,
+status and durations. Never a file name, an address, metadata or bytes of an image.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+from structlog.types import Processor
+
+from service.settings import Settings
+
+
+def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
+    """Send structlog's and the standard library's lines to one stream (standard error)."""
+    target = stream or sys.stderr
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    renderer = _renderer(settings, target)
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(target),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+
+
+def _renderer(settings: Settings, stream: TextIO) -> Processor:
+    pretty = settings.log_format == "pretty" or (settings.log_format == "auto" and stream.isatty())
+    if pretty:
+        return structlog.dev.ConsoleRenderer(colors=stream.isatty())
+    return structlog.processors.JSONRenderer(ensure_ascii=False)

@@ -1,0 +1,147 @@
+"""Every metric of the service, on a registry that is handed in.
+
+Requests are counted by route template (``unmatched`` where there is none), so that a scanner's
+made-up paths never become series. A request is counted before the last byte of its answer leaves,
+so that whoever has the answer finds it in the next scrape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+)
+
+UNMATCHED: Final = "unmatched"
+CLIENT_LEFT: Final = "499"
+"""The status of a request whose client left before the answer; nginx's number for it."""
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_SECONDS: Final = (
+    0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1, 2, 4, 8, 16,
+)  # fmt: skip
+_SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class Metrics:
+    """The counters, histograms and gauges of one process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register every metric; a second ``Metrics`` needs a registry of its own."""
+        self.registry = registry
+        self._register_traffic(registry)
+        self._register_bounds(registry)
+        self.model = Info("rotulo_model", "The bundle in service.", registry=registry)
+        self.provider = Info("rotulo_provider", "The execution provider.", registry=registry)
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+
+    def _register_traffic(self, registry: CollectorRegistry) -> None:
+        self._requests = Counter(
+            "rotulo_requests",
+            "Requests answered; status 499 is a client who left before the answer.",
+            ["route", "method", "status"],
+            registry=registry,
+        )
+        self._latency = Histogram(
+            "rotulo_request_duration_seconds",
+            "From a request's headers to the last byte of its answer.",
+            ["route"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        stages = Histogram(
+            "rotulo_stage_duration_seconds",
+            "Time of one labelled image in each stage.",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.read, self.decode, self.queue, self.inference = (
+            stages.labels(stage) for stage in ("read", "decode", "queue", "inference")
+        )
+        self._register_batches(registry)
+        self._images = Counter(
+            "rotulo_images", "Images labelled, by decision.", ["decision"], registry=registry
+        )
+        self._rejections = Counter(
+            "rotulo_rejections",
+            "Problems answered, for whole requests and for files of a batch.",
+            ["reason"],
+            registry=registry,
+        )
+
+    def _register_batches(self, registry: CollectorRegistry) -> None:
+        self._batch_size = Histogram(
+            "rotulo_batch_size",
+            "Images in one run of the session.",
+            buckets=_SIZES,
+            registry=registry,
+        )
+        self._batch_seconds = Histogram(
+            "rotulo_batch_duration_seconds",
+            "Time of one run of the session.",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._failed_batches = Counter(
+            "rotulo_failed_batches", "Runs of the session that failed.", registry=registry
+        )
+
+    def _register_bounds(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, meaning: str) -> Gauge:
+            return Gauge(name, meaning, registry=registry)
+
+        self.ready = gauge("rotulo_ready", "1 while /readyz says so.")
+        self._queue_depth = gauge("rotulo_queue_depth", "Images that wait for the session.")
+        self.queue_bound = gauge("rotulo_queue_bound", "Images that may wait for the session.")
+        self.images_in_flight = gauge("rotulo_images_in_flight", "Images being labelled.")
+        self.images_bound = gauge("rotulo_images_in_flight_bound", "Images that may be in flight.")
+        self.bytes_in_flight = gauge("rotulo_in_flight_bytes", "Bytes of uploads held in memory.")
+        self.bytes_bound = gauge("rotulo_in_flight_bound_bytes", "Bytes that may be held.")
+
+    def count_request(self, route: str, method: str, status: str, seconds: float) -> None:
+        """Count one request that ended."""
+        known = method if method in _METHODS else "other"
+        self._requests.labels(route, known, status).inc()
+        self._latency.labels(route).observe(seconds)
+
+    def count_image(self, decision: str) -> None:
+        """Count one image whose labelling is part of an answer."""
+        self._images.labels(decision).inc()
+
+    def count_rejection(self, reason: str) -> None:
+        """Count one problem that is an answer, or part of one; the reason is the error's slug."""
+        self._rejections.labels(reason).inc()
+
+    def watch(
+        self, *, images: Callable[[], int], held: Callable[[], int], ready: Callable[[], int]
+    ) -> None:
+        """Read images in flight, bytes held and readiness at each scrape."""
+        self.images_in_flight.set_function(images)
+        self.bytes_in_flight.set_function(held)
+        self.ready.set_function(ready)
+
+    def queue_changed(self, depth: int) -> None:
+        """Learn from the batcher how many images wait."""
+        self._queue_depth.set(depth)
+
+    def batch_ran(self, size: int, seconds: float) -> None:
+        """Learn from the batcher that a batch gave logits after so many seconds."""
+        self._batch_size.observe(size)
+        self._batch_seconds.observe(seconds)
+
+    def batch_failed(self, size: int) -> None:  # noqa: ARG002  # the batcher tells, we count runs
+        """Learn from the batcher that a batch failed."""
+        self._failed_batches.inc()
+
+    def job_waited(self, seconds: float) -> None:
+        """Pass: an image's wait is observed whole, with its wait for a thread to decode it."""

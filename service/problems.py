@@ -1,0 +1,96 @@
+"""The one place where an exception becomes an answer: problem+json (RFC 9457)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import structlog
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.errors import (
+    BadRequest,
+    InternalError,
+    InvalidParameter,
+    Lang,
+    MethodNotAllowed,
+    NotFound,
+    RotuloError,
+    Wording,
+)
+from service.language import language_of
+from service.schemas import Problem
+from service.state import state_of
+
+MEDIA_TYPE: Final = "application/problem+json"
+TYPE_PREFIX: Final = "urn:rotulo:problem:"
+
+_REASONS: Final = {
+    "int_parsing": Wording("Debe ser un número entero.", "It must be a whole number."),
+    "int_from_float": Wording("Debe ser un número entero.", "It must be a whole number."),
+    "float_parsing": Wording("Debe ser un número.", "It must be a number."),
+    "finite_number": Wording("Debe ser un número.", "It must be a number."),
+    "greater_than_equal": Wording("Debe ser al menos {ge:g}.", "It must be at least {ge:g}."),
+    "less_than_equal": Wording("Debe ser a lo más {le:g}.", "It must be at most {le:g}."),
+    "literal_error": Wording("Debe ser {expected}.", "It must be {expected}."),
+}
+_log = structlog.get_logger()
+
+
+def problem_of(error: RotuloError, lang: Lang, request_id: str) -> Problem:
+    """Return what is told about an error."""
+    return Problem(
+        type=TYPE_PREFIX + error.slug,
+        title=error.title.say(lang),
+        status=error.status,
+        detail=error.detail(lang),
+        request_id=request_id,
+    )
+
+
+async def answer_problem(request: Request, exception: Exception) -> Response:
+    """Answer any exception: ours as they say, FastAPI's translated, all others as a 500."""
+    error = as_rotulo_error(exception)
+    request_id: str = request.state.request_id
+    if isinstance(error, InternalError):
+        _log.error("request failed", request_id=request_id, exc_info=exception)
+    state_of(request).metrics.count_rejection(error.slug)
+    lang = language_of(request.scope)
+    return Response(
+        problem_of(error, lang, request_id).model_dump_json(),
+        status_code=error.status,
+        media_type=MEDIA_TYPE,
+        headers={**error.headers, "Content-Language": lang},
+    )
+
+
+def as_rotulo_error(exception: Exception) -> RotuloError:
+    """Return what an exception means in our own tree."""
+    if isinstance(exception, RotuloError):
+        return exception
+    if isinstance(exception, RequestValidationError):
+        return _invalid_parameter(exception.errors()[0])
+    if isinstance(exception, HTTPException):
+        return _of_framework(exception)
+    return InternalError()
+
+
+def _of_framework(exception: HTTPException) -> RotuloError:
+    match exception.status_code:
+        case 404:
+            return NotFound()
+        case 405:
+            return MethodNotAllowed((exception.headers or {}).get("Allow", ""))
+        case 400:
+            return BadRequest()
+        case _:
+            return InternalError()
+
+
+def _invalid_parameter(error: dict[str, Any]) -> InvalidParameter:
+    reason = _REASONS.get(error["type"])
+    facts = error.get("ctx", {})
+    filled = reason and Wording(reason.es.format(**facts), reason.en.format(**facts))
+    return InvalidParameter(str(error["loc"][-1]), filled)

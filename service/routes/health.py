@@ -1,0 +1,48 @@
+"""For an operator's probes: alive, ready, and the metrics."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from service.answers import model_ref
+from service.errors import InternalError, NotReady
+from service.openapi import problems
+from service.schemas import Liveness, Readiness
+from service.state import state_of
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/livez", summary="Is the process alive?", responses=problems(InternalError))
+async def livez() -> Liveness:
+    """Answers as soon as the process listens, while the model is still loading."""
+    return Liveness()
+
+
+@router.get(
+    "/readyz", summary="May clients be sent here?", responses=problems(InternalError, NotReady)
+)
+async def readyz(request: Request) -> Readiness:
+    """Answers 503 with the reason until the model is warm, and again while the service stops."""
+    state = state_of(request)
+    if state.obstacle is not None:
+        raise NotReady(state.obstacle)
+    labeller = state.labeller
+    return Readiness(model=model_ref(labeller.manifest), provider=labeller.provider)
+
+
+@router.get(
+    "/metrics",
+    summary="Metrics for Prometheus",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        **problems(InternalError),
+    },
+)
+async def metrics(request: Request) -> Response:
+    """All metrics in Prometheus's text format."""
+    return Response(
+        generate_latest(state_of(request).metrics.registry), media_type=CONTENT_TYPE_LATEST
+    )

@@ -1,0 +1,117 @@
+"""What one running application holds: its bounds, its metrics, its model, and how far it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from starlette.requests import HTTPConnection
+
+from service.admission import Admission
+from service.classifier import Classifier
+from service.errors import NotReady, UnknownModel, Wording
+from service.labeller import Labeller
+from service.metrics import Metrics
+from service.settings import Settings
+
+ClassifierFactory = Callable[[Settings], Classifier]
+"""Gives a warm classifier; called once, in a thread. What it raises ends the start."""
+
+LOADING: Final = Wording("el modelo se está cargando", "the model is loading")
+FAILED: Final = Wording("el modelo no se pudo cargar", "the model could not be loaded")
+LEAVING: Final = Wording("el servicio se está deteniendo", "the service is stopping")
+
+_RETRY_WITHOUT_MODEL: Final = 1.0
+_log = structlog.get_logger()
+
+
+class ServiceState:
+    """The state of one application; belongs to its event loop."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.settings = settings
+        self.metrics = metrics
+        self.admission = Admission(
+            max_images=settings.max_images_in_flight,
+            max_bytes=settings.max_bytes_in_flight,
+            retry_after=self._retry_after,
+        )
+        self.failure: Exception | None = None
+        self.leaving = False
+        self._labeller: Labeller | None = None
+        metrics.queue_bound.set(settings.max_queue)
+        metrics.images_bound.set(settings.max_images_in_flight)
+        metrics.bytes_bound.set(settings.max_bytes_in_flight)
+        metrics.watch(
+            images=lambda: self.admission.images,
+            held=lambda: self.admission.bytes,
+            ready=lambda: int(self.obstacle is None),
+        )
+
+    @property
+    def labeller(self) -> Labeller:
+        """Return what labels images.
+
+        Raises:
+            NotReady: there is none yet.
+        """
+        if self._labeller is None:
+            raise NotReady(self.obstacle)
+        return self._labeller
+
+    @property
+    def obstacle(self) -> Wording | None:
+        """Return why no new client should come here; None while ready."""
+        if self.leaving:
+            return LEAVING
+        if self.failure is not None:
+            return FAILED
+        return LOADING if self._labeller is None else None
+
+    def model(self, name: str) -> Labeller:
+        """Return the labeller of a model by its name.
+
+        Raises:
+            NotReady: nothing is loaded yet.
+            UnknownModel: no model of this name is in service.
+        """
+        labeller = self.labeller
+        if labeller.manifest.name != name:
+            raise UnknownModel
+        return labeller
+
+    async def load(self, factory: ClassifierFactory) -> None:
+        """Load and warm the model in a thread, and be ready; a failure is kept in ``failure``."""
+        try:
+            classifier = await asyncio.to_thread(factory, self.settings)
+            labeller = Labeller(classifier, self.settings, self.admission, self.metrics)
+            await labeller.start()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the service cannot serve
+            self.failure = error
+            return
+        manifest = labeller.manifest
+        self.metrics.model.info(
+            {"name": manifest.name, "version": manifest.version, "sha256": manifest.model_sha256}
+        )
+        self.metrics.provider.info({"provider": labeller.provider})
+        self._labeller = labeller
+        _log.info(
+            "ready", model=manifest.name, version=manifest.version, provider=labeller.provider
+        )
+
+    async def drain(self) -> None:
+        """Answer what was taken in, and stop labelling."""
+        self.leaving = True
+        if self._labeller is not None:
+            await self._labeller.drain()
+
+    def _retry_after(self) -> float:
+        return self._labeller.retry_after() if self._labeller else _RETRY_WITHOUT_MODEL
+
+
+def state_of(connection: HTTPConnection) -> ServiceState:
+    """Return the state of the application that a request came to."""
+    state: ServiceState = connection.app.state.service
+    return state
