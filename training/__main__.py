@@ -68,7 +68,7 @@ def data(
 
 
 @app.command()
-def fit(  # noqa: PLR0913 - each is an option of the command line
+def fit(
     recipe: Annotated[str, typer.Argument(help="A recipe's name; `list` shows them.")],
     *,
     run: Annotated[Path | None, typer.Option(help="The run folder.")] = None,

@@ -79,8 +79,10 @@ def choose_thresholds(
     accept_error: float = 0.01,
     review_coverage: float = 0.98,
 ) -> Thresholds:
-    """The lowest score above which at most `accept_error` of the labels are wrong, and the score
-    that `review_coverage` of the images reach.
+    """Scores from which few labels are wrong, and which nearly all images reach.
+
+    `accept` is the lowest score above which at most `accept_error` of the labels are wrong, and
+    `review` the score that `review_coverage` of the images reach, or `accept` where that is lower.
 
     Args:
         scores: the highest probability of each image, [N].

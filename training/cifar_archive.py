@@ -4,6 +4,7 @@ The layout is documented on the data set's page: planes of red, green and blue, 
 """
 
 import tarfile
+import zlib
 from pathlib import Path
 from typing import Literal
 
@@ -34,7 +35,7 @@ def read_archive(
     try:
         with tarfile.open(path) as archive:
             records = [_records(archive, name, path) for name in FILES[half]]
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise DataError(path, "is no complete tar archive", ADVICE) from error
     whole = np.concatenate(records)
     planes = whole[:, 1:].reshape(-1, CHANNELS, SIDE, SIDE)

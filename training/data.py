@@ -75,7 +75,7 @@ def load_test(name: str, settings: TrainingSettings) -> Split:
 
 def split_digest(split: Split) -> str:
     """SHA-256 of the pixels followed by the labels as uint8, in hexadecimal."""
-    digest = hashlib.sha256(np.ascontiguousarray(split.images))
+    digest = hashlib.sha256(np.ascontiguousarray(split.images).data)
     digest.update(split.labels.astype(np.uint8).tobytes())
     return digest.hexdigest()
 

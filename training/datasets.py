@@ -70,7 +70,19 @@ CIFAR10 = DataSet(
     test_sha256="8193b3fbce55bec361cd1b8fd4880cb1649832dc4d6de6da1e7a21847a4843aa",
 )
 
-_BY_NAME = {CIFAR10.name: CIFAR10}
+_registry: dict[str, DataSet] = {}
+
+
+def register_data_set(data_set: DataSet) -> DataSet:
+    """Make a data set known by its name.
+
+    Raises:
+        DataError: a data set of that name is registered already.
+    """
+    if data_set.name in _registry:
+        raise DataError(data_set.name, "is the name of two data sets", "Rename one of them.")
+    _registry[data_set.name] = data_set
+    return data_set
 
 
 def find_data_set(name: str) -> DataSet:
@@ -79,6 +91,9 @@ def find_data_set(name: str) -> DataSet:
     Raises:
         DataError: there is none.
     """
-    if name not in _BY_NAME:
-        raise DataError(name, "is no known data set", f"Known: {', '.join(_BY_NAME)}.")
-    return _BY_NAME[name]
+    if name not in _registry:
+        raise DataError(name, "is no known data set", f"Known: {', '.join(_registry)}.")
+    return _registry[name]
+
+
+register_data_set(CIFAR10)

@@ -16,10 +16,8 @@ def precision(cpu_flags: frozenset[str], capabilities: list[tuple[int, int]]) ->
         cpu_flags: the processor's features, as Linux names them.
         capabilities: the compute capability of each visible GPU; empty without any.
     """
-    if capabilities:
-        bfloat16 = min(capabilities) >= BFLOAT16_CAPABILITY
-    else:
-        bfloat16 = "amx_bf16" in cpu_flags
+    slowest = min(capabilities, default=None)
+    bfloat16 = slowest >= BFLOAT16_CAPABILITY if slowest else "amx_bf16" in cpu_flags
     return "mixed_bfloat16" if bfloat16 else "float32"
 
 
@@ -64,15 +62,11 @@ def _cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     return f"{names[0]}, {len(names)} cores" if names else "unknown"
 
 
-def _details(gpu: tf.config.PhysicalDevice) -> dict[str, object]:
-    details: dict[str, object] = tf.config.experimental.get_device_details(gpu)
-    return details
-
-
 def _name(gpu: tf.config.PhysicalDevice) -> str:
-    return str(_details(gpu).get("device_name", gpu.name))
+    return str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name))
 
 
 def _capability(gpu: tf.config.PhysicalDevice) -> tuple[int, int]:
-    major, minor = _details(gpu).get("compute_capability", (0, 0))  # type: ignore[misc]
+    details = tf.config.experimental.get_device_details(gpu)
+    major, minor = details.get("compute_capability", (0, 0))
     return int(major), int(minor)

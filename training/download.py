@@ -1,6 +1,7 @@
 """Fetch a public file once: resumed where it stopped, checked, and in place whole or not at all."""
 
 import hashlib
+import http.client
 import urllib.error
 import urllib.request
 from http import HTTPStatus
@@ -33,13 +34,13 @@ def fetch(archive: Archive, folder: Path) -> Path:
     """
     target = folder / archive.url.rsplit("/", 1)[-1]
     if target.is_file():
-        _check(target, archive)
+        _check(target, archive, "Delete it and run again: it is fetched anew.")
         return target
     folder.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     try:
         _download(archive, part)
-    except (urllib.error.URLError, OSError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         raise DataError(
             archive.url,
             f"cannot be fetched ({getattr(error, 'reason', error)})",
@@ -48,7 +49,7 @@ def fetch(archive: Archive, folder: Path) -> Path:
     if part.stat().st_size < archive.size:
         raise DataError(part, "arrived cut off", "Try again: it goes on where it stopped.")
     try:
-        _check(part, archive)
+        _check(part, archive, "It was removed; run again: it is fetched anew.")
     except DataError:
         part.unlink()
         raise
@@ -85,17 +86,11 @@ def _copy(response: BinaryIO, file: BinaryIO, archive: Archive, have: int) -> No
             progress.update(task, completed=have)
 
 
-def _check(path: Path, archive: Archive) -> None:
+def _check(path: Path, archive: Archive, remedy: str) -> None:
     size = path.stat().st_size
     if size != archive.size:
-        raise DataError(
-            path, f"has {size} bytes, not {archive.size}", "Run again: it is fetched anew."
-        )
+        raise DataError(path, f"has {size} bytes, not {archive.size}", remedy)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != archive.sha256:
-        raise DataError(
-            path,
-            f"has the SHA-256 {digest}, not {archive.sha256}",
-            "Delete it and run again: it is fetched anew.",
-        )
+        raise DataError(path, f"has the SHA-256 {digest}, not {archive.sha256}", remedy)

@@ -130,7 +130,7 @@ def recorded_evaluation(run: Run) -> Evaluation | None:
     return Evaluation.model_validate(run.read(RECORD))
 
 
-def measure(  # noqa: PLR0913 - what was measured must be named in full
+def measure(
     logits: NDArray[np.float32],
     split: Split,
     classes: tuple[str, ...],

@@ -192,6 +192,7 @@ def _optimiser(recipe: Recipe, total_steps: int) -> keras.optimizers.Optimizer:
         momentum=sgd.momentum,
         weight_decay_per_step=sgd.weight_decay,
         bias_factor=sgd.bias_factor,
+        decay_biases=sgd.decay_biases,
     )
 
 

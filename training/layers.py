@@ -57,7 +57,7 @@ class FusedActivation(keras.layers.Layer):
         activation: a key of `ACTIVATIONS`.
     """
 
-    def __init__(self, activation: str, **kwargs: Any) -> None:  # noqa: ANN401 - Keras's own
+    def __init__(self, activation: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activation
         forward, slope = ACTIVATIONS[activation]
@@ -100,7 +100,7 @@ class ShiftedNormActivation(keras.layers.Layer):
         *,
         momentum: float = 0.9,
         epsilon: float = 1e-5,
-        **kwargs: Any,  # noqa: ANN401 - Keras's own
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.activation = activation
@@ -177,15 +177,19 @@ def _fused_norm(
         return tf.cast(change, x.dtype), mean_inner * count
 
     @tf.custom_gradient
-    def fused(x: tf.Tensor, shift: tf.Tensor) -> Any:  # noqa: ANN401 - TensorFlow's own
+    def fused(
+        x: tf.Tensor, shift: tf.Tensor
+    ) -> tuple[tuple[tf.Tensor, ...], Callable[..., tuple[tf.Tensor, tf.Tensor]]]:
         outputs, mean, variance = forward(x, shift)
 
         def gradient(upstream: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return backward(x, shift, mean, variance, upstream)
+            change: tuple[tf.Tensor, tf.Tensor] = backward(x, shift, mean, variance, upstream)
+            return change
 
         return (outputs, mean, variance), gradient
 
-    return fused
+    normalise: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]] = fused
+    return normalise
 
 
 @keras.saving.register_keras_serializable(package="rotulo")
@@ -226,7 +230,7 @@ class Whitening(keras.layers.Conv2D):
     EPSILON = 5e-4
     IMAGES = 5000
 
-    def __init__(self, channels: int, **kwargs: Any) -> None:  # noqa: ANN401 - Keras's own
+    def __init__(self, channels: int, **kwargs: Any) -> None:
         self.channels = channels
         super().__init__(2 * self.PATCH**2 * channels, self.PATCH, padding="valid", **kwargs)
 
@@ -273,7 +277,7 @@ class IdentityFirst(keras.initializers.Initializer):
     def __init__(self, seed: int | None = None) -> None:
         self.seed = seed
 
-    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:  # noqa: ANN401
+    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> tf.Tensor:
         """Filters of `shape` [height, width, inputs, outputs]."""
         height, width, inputs, outputs = shape
         bound = (height * width * inputs) ** -0.5

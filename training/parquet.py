@@ -7,12 +7,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from training.errors import DataError
 
 IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMN = "label"
+# Pillow's name for images of so many channels.
+MODES = {1: "L", 3: "RGB"}
 
 
 def read_parquet(
@@ -25,13 +27,7 @@ def read_parquet(
             or is of another size; the message names the file and the row.
     """
     table = _table(path)
-    column = next((name for name in IMAGE_COLUMNS if name in table.column_names), None)
-    if column is None or LABEL_COLUMN not in table.column_names:
-        raise DataError(
-            path,
-            f"has the columns {', '.join(table.column_names)}",
-            "An `image` (bytes, path) and a `label` column are needed.",
-        )
+    column = _image_column(path, table)
     images = np.empty((len(table), *shape), np.uint8)
     for row, value in enumerate(table.column(column)):
         images[row] = _decode(path, row, value["bytes"].as_py(), shape)
@@ -47,11 +43,27 @@ def _table(path: Path) -> pa.Table:
         ) from error
 
 
+def _image_column(path: Path, table: pa.Table) -> str:
+    """The name of the column of images, once the layout is known to be right."""
+    fields = {field.name: field.type for field in table.schema}
+    labelled = pa.types.is_integer(fields.get(LABEL_COLUMN, pa.null()))
+    for name in IMAGE_COLUMNS:
+        images = fields.get(name, pa.null())
+        if labelled and pa.types.is_struct(images) and images.get_field_index("bytes") >= 0:
+            return name
+    columns = ", ".join(f"{name} ({kind})" for name, kind in fields.items())
+    raise DataError(
+        path,
+        f"has the columns {columns}",
+        "An `image` column of {bytes, path} and an integer `label` column are needed.",
+    )
+
+
 def _decode(path: Path, row: int, encoded: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     try:
         with Image.open(io.BytesIO(encoded)) as image:
-            pixels = np.asarray(image.convert("RGB" if shape[2] == 3 else "L"))  # noqa: PLR2004
-    except (UnidentifiedImageError, OSError, SyntaxError, TypeError) as error:
+            pixels = np.asarray(image.convert(MODES[shape[2]]))
+    except (OSError, SyntaxError, TypeError, ValueError) as error:
         raise DataError(
             path, f"the image in row {row} cannot be read", "Delete the file and fetch it again."
         ) from error

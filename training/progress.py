@@ -64,14 +64,15 @@ class BarProgress:
         """Leave a line with the epoch's figures."""
         figures = "  ".join(f"{name} {value:.4f}" for name, value in _rest(measured).items())
         self._console.print(f"epoch {measured['epoch']:.0f}  {figures}")
-        self._bar.update(self._task, epoch=int(measured["epoch"]) + 1)
+        epochs = self._bar.tasks[0].fields["epochs"]
+        self._bar.update(self._task, epoch=min(int(measured["epoch"]) + 1, epochs))
 
 
 class JsonProgress:
     """A line of JSON at the start and after each epoch."""
 
-    def __init__(self, stream: TextIO = sys.stdout) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
 
     def __enter__(self) -> Self:
         return self

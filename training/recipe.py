@@ -61,7 +61,8 @@ class NesterovSgd(Part):
     """Stochastic gradient descent with Nesterov momentum and groups for biases.
 
     `learning_rate` is per mean loss of one batch. `weight_decay` is the share by which a step at
-    the full learning rate shrinks a weight, whatever that rate is.
+    the full learning rate shrinks a weight, whatever that rate is. Biases and the shifts of batch
+    norms learn `bias_factor` times as fast, and shrink only if `decay_biases`.
     """
 
     kind: Literal["nesterov-sgd"] = "nesterov-sgd"

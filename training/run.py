@@ -1,4 +1,4 @@
-"""A run folder: everything that one fit was made of and gave, each file written whole or not at all.
+"""A run folder: all that one fit was made of and gave, each file written whole or not at all.
 
 ```text
 RUN/
@@ -20,11 +20,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from training.errors import RunError
 from training.recipe import Recipe
 
+DESCRIBE = ("git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
 VERSIONED = ("tensorflow-cpu", "tensorflow", "keras", "numpy", "pillow")
 
 
@@ -76,12 +77,16 @@ class Run:
         """An existing run.
 
         Raises:
-            RunError: the folder holds none.
+            RunError: the folder holds none, or one that this version does not understand.
         """
         path = folder / "recipe.json"
         if not path.is_file():
             raise RunError(f"{folder} is no run folder: it has no recipe.json")
-        return cls(folder, RunConfig.model_validate_json(path.read_text()))
+        try:
+            config = RunConfig.model_validate_json(path.read_text())
+        except ValidationError as error:
+            raise RunError(f"{path} is no recipe of this version: {error}") from error
+        return cls(folder, config)
 
     @property
     def checkpoints(self) -> Path:
@@ -158,8 +163,8 @@ def versions() -> dict[str, str]:
 def commit(folder: Path = Path(__file__).parent) -> str:
     """The commit of this code, marked `-dirty` when it was changed; `unknown` outside git."""
     try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+        described = subprocess.run(  # noqa: S603 - a constant of ours
+            DESCRIBE,
             cwd=folder,
             capture_output=True,
             text=True,
