@@ -1,4 +1,4 @@
-"""Put into a client's words what the model said: from values of ours to what goes over the wire."""
+"""Between a client's words and ours: what a query asks for, and what the model says to it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import time
 import uuid
 
 from service.contract import Manifest
-from service.errors import Lang
-from service.labeller import LabelledImage
+from service.errors import InvalidParameter, Lang, Wording
+from service.labeller import LabelledImage, LabelRequest
 from service.schemas import (
     ImageFacts,
+    LabelQuery,
     LabelsAnswer,
     ModelDetail,
     ModelRef,
@@ -17,6 +18,19 @@ from service.schemas import (
     ScoredLabel,
     Timing,
 )
+
+
+def label_request(query: LabelQuery, manifest: Manifest) -> LabelRequest:
+    """Return what a query asks of a model; the default of top-k is cut to the model's classes.
+
+    Raises:
+        InvalidParameter: more labels were asked for than the model has.
+    """
+    classes = len(manifest.labels)
+    if query.top_k > classes and "top_k" in query.model_fields_set:
+        reason = Wording(f"Debe ser a lo más {classes}.", f"It must be at most {classes}.")
+        raise InvalidParameter("top_k", reason)
+    return LabelRequest(top_k=min(query.top_k, classes), min_score=query.min_score)
 
 
 def labels_answer(

@@ -42,6 +42,15 @@ class LabelledImage:
     queue_seconds: float
     inference_seconds: float
 
+    def stages(self, read_seconds: float) -> dict[str, float]:
+        """Return the seconds of each stage by its name, with those that the upload took."""
+        return {
+            "read": read_seconds,
+            "decode": self.decode_seconds,
+            "queue": self.queue_seconds,
+            "inference": self.inference_seconds,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class _Decoded:
@@ -60,7 +69,6 @@ class Labeller:
         self.manifest: Manifest = classifier.manifest
         self.provider = classifier.provider
         self._admission = admission
-        self._metrics = metrics
         self._max_pixels = settings.max_pixels
         self._timeout = settings.request_timeout_seconds
         self._decoders = ThreadPoolExecutor(
@@ -109,7 +117,7 @@ class Labeller:
                     outcome = await self._batcher.submit(ready.pixels, deadline=deadline)
             except TimeoutError as error:
                 raise DeadlineExceeded from error
-        labelled = LabelledImage(
+        return LabelledImage(
             labelling=label(
                 outcome.logits, self.manifest, top_k=asked.top_k, min_score=asked.min_score
             ),
@@ -120,10 +128,6 @@ class Labeller:
             queue_seconds=ready.started - submitted + outcome.queue_seconds,
             inference_seconds=outcome.inference_seconds,
         )
-        self._metrics.decode.observe(labelled.decode_seconds)
-        self._metrics.queue.observe(labelled.queue_seconds)
-        self._metrics.inference.observe(labelled.inference_seconds)
-        return labelled
 
     def _decode(self, data: bytes) -> _Decoded:
         started = time.monotonic()

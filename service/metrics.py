@@ -7,7 +7,7 @@ so that whoever has the answer finds it in the next scrape.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from prometheus_client import (
@@ -58,15 +58,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
-        stages = Histogram(
+        self._stages = Histogram(
             "rotulo_stage_duration_seconds",
             "Time of one labelled image in each stage.",
             ["stage"],
             buckets=_SECONDS,
             registry=registry,
-        )
-        self.read, self.decode, self.queue, self.inference = (
-            stages.labels(stage) for stage in ("read", "decode", "queue", "inference")
         )
         self._register_batches(registry)
         self._images = Counter(
@@ -114,9 +111,11 @@ class Metrics:
         self._requests.labels(route, known, status).inc()
         self._latency.labels(route).observe(seconds)
 
-    def count_image(self, decision: str) -> None:
-        """Count one image whose labelling is part of an answer."""
+    def count_image(self, decision: str, stages: Mapping[str, float]) -> None:
+        """Count one image whose labelling is part of an answer, with its seconds in each stage."""
         self._images.labels(decision).inc()
+        for stage, seconds in stages.items():
+            self._stages.labels(stage).observe(seconds)
 
     def count_rejection(self, reason: str) -> None:
         """Count one problem that is an answer, or part of one; the reason is the error's slug."""

@@ -21,6 +21,7 @@ from service.errors import (
 )
 from service.multipart import MEDIA_TYPE, boundary_of, split_form
 from service.presence import ClientLeft
+from service.settings import Settings
 
 FIELD: Final = b"file"
 MAX_OTHER_FIELDS: Final = 16
@@ -34,6 +35,11 @@ class UploadLimits:
     max_files: int
     max_file_bytes: int
     seconds: float
+
+
+def upload_limits(settings: Settings, *, max_files: int) -> UploadLimits:
+    """Return the settings' bounds for a request of so many files."""
+    return UploadLimits(max_files, settings.max_upload_bytes, settings.upload_timeout_seconds)
 
 
 async def read_image(request: Request, upload: Upload, limits: UploadLimits) -> bytes:

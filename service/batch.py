@@ -1,0 +1,72 @@
+"""Label the files of one form together, so that a bad one never harms the others."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+from starlette.requests import Request
+
+from service.answers import label_request, labels_answer
+from service.errors import InternalError, Overloaded, RotuloError
+from service.labeller import LabelledImage, Labeller, LabelRequest
+from service.language import language_of
+from service.presence import ClientPresence
+from service.problems import as_rotulo_error, problem_of
+from service.schemas import BatchAnswer, LabelQuery, LabelsAnswer, Problem
+from service.state import state_of
+from service.uploads import read_files, upload_limits
+
+_log = structlog.get_logger()
+
+
+async def label_files(request: Request, query: LabelQuery) -> BatchAnswer:
+    """Return an item for each file of a request's form, in the order sent.
+
+    Raises:
+        RotuloError: the form as a whole, or the service is too busy for every one of the files.
+        ClientLeft: the connection closed before the end.
+    """
+    state, started = state_of(request), time.perf_counter()
+    labeller, settings = state.labeller, state.settings
+    asked = label_request(query, labeller.manifest)
+    limits = upload_limits(settings, max_files=settings.max_batch_files)
+    with state.admission.upload(settings.max_batch_bytes) as upload:
+        files = await read_files(request, upload, limits)
+        read_seconds = time.perf_counter() - started
+        async with ClientPresence(request.receive):
+            ends = await asyncio.gather(*(_label_or_fail(labeller, file, asked) for file in files))
+    refusals = [end for end in ends if isinstance(end, Overloaded)]
+    if len(refusals) == len(ends):
+        raise refusals[-1]
+    problem_lang = language_of(request.scope)
+    items: list[LabelsAnswer | Problem] = []
+    for end in ends:
+        if isinstance(end, RotuloError):
+            state.metrics.count_rejection(end.slug)
+            items.append(problem_of(end, problem_lang, request.state.request_id))
+        else:
+            state.metrics.count_image(end.labelling.decision, end.stages(read_seconds))
+            items.append(
+                labels_answer(
+                    end, labeller.manifest, query.lang, started=started, read_seconds=read_seconds
+                )
+            )
+    request.state.log = {"images": len(items)}
+    return BatchAnswer(items=tuple(items))
+
+
+async def _label_or_fail(
+    labeller: Labeller, file: bytes | RotuloError, asked: LabelRequest
+) -> LabelledImage | RotuloError:
+    """Return how one file ended."""
+    if isinstance(file, RotuloError):
+        return file
+    try:
+        return await labeller.label(file, asked)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the other files go on
+        known = as_rotulo_error(error)
+        if isinstance(known, InternalError):
+            _log.error("file of a batch failed", exc_info=error)
+        return known
