@@ -1,7 +1,7 @@
 # Each target sets up what it needs; the second time there is nothing left to set up.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test lint types format docs lock train export bench clean python chromium
+.PHONY: help serve test lint types format docs lock train export bench clean python programs
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -20,7 +20,7 @@ help:  ## say what there is
 serve: $(SERVE_VENV)/.locked  ## serve on http://127.0.0.1:8000 (PORT=8080 for another port)
 	@exec $(SERVE)/python -m service serve --host 127.0.0.1 --port $(PORT)
 
-test: $(DEV_VENV)/.locked chromium  ## run every check: lint, types, import directions, tests, coverage
+test: $(DEV_VENV)/.locked programs  ## run every check: lint, types, import directions, tests, coverage
 	@$(DEV)/python -m pytest --cov
 	@for package in service training export; do \
 		report=$$($(DEV)/coverage report --include="$$package/*") || { echo "$$report"; exit 1; }; \
@@ -72,10 +72,11 @@ python:
 		|| if $(as_root); then $(call apt_install,python3-venv); \
 		else echo 'Install python3-venv first: sudo apt-get install python3-venv' >&2; exit 1; fi
 
-chromium:
-	@command -v chromium >/dev/null \
-		|| if $(as_root); then echo 'Installing Chromium for the browser tests'; $(call apt_install,chromium); \
-		else echo 'The browser tests need Chromium: sudo apt-get install chromium' >&2; fi
+# What only the tests run: a browser, and the README's curl.
+programs:
+	@for name in chromium curl; do command -v $$name >/dev/null \
+		|| if $(as_root); then echo "Installing $$name for the tests"; $(call apt_install,$$name) || echo "Could not install $$name" >&2; \
+		else echo "Some tests need $$name: sudo apt-get install $$name" >&2; fi; done
 
 # Hash-checked, without dependency resolution: exactly what the lock says. The project
 # itself is installed in place, built by the pinned backend and nothing else.
