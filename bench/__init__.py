@@ -1,0 +1,1 @@
+"""Side-by-side measurements; each prints its table with the conditions under which it holds."""
