@@ -62,7 +62,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(root: Path, lines: list[str], tool: Callable[[str], Path]) -> Iterator[str]:
     """Start the service by the README's command and return where it listens, once ready."""
-    assert tool("make")
+    tool("make")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     stamp = f"{sys.prefix}/.locked"
@@ -95,7 +95,7 @@ def shipped_names() -> set[str]:
 def test_the_curl_of_the_readme_is_answered_with_labels(
     lines: list[str], folder: Path, address: str, tool: Callable[[str], Path]
 ) -> None:
-    assert tool("curl")
+    tool("curl")
     command = the_one(lines, "^curl .*/v1/labels").replace(README_ADDRESS, address)
     finished = subprocess.run(
         [*shlex.split(command), "--silent", "--show-error"],
