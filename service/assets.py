@@ -1,0 +1,59 @@
+"""The page's static files, held in memory under one address per content.
+
+All files share one digest in their address, so that a style sheet or a module finds its
+neighbours by a relative address, and a browser may keep what it has for good: whatever changes
+gets a new address.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Self
+
+STATIC: Final = Path(__file__).parent / "static"
+
+_MEDIA_TYPES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        ".css": "text/css; charset=utf-8",
+        ".js": "text/javascript; charset=utf-8",
+        ".svg": "image/svg+xml",
+        ".txt": "text/plain; charset=utf-8",
+        ".woff2": "font/woff2",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One static file: its bytes and media type."""
+
+    content: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """Every static file by name, and the digest of them all (hex, 16 digits)."""
+
+    files: Mapping[str, Asset]
+    digest: str
+
+    @classmethod
+    def read(cls, folder: Path = STATIC) -> Self:
+        """Read a folder of static files.
+
+        Raises:
+            OSError: a file cannot be read.
+            KeyError: a file's suffix has no known media type.
+        """
+        total = hashlib.sha256()
+        files: dict[str, Asset] = {}
+        for path in sorted(folder.iterdir()):
+            content = path.read_bytes()
+            total.update(path.name.encode() + b"\0" + hashlib.sha256(content).digest())
+            files[path.name] = Asset(content, _MEDIA_TYPES[path.suffix])
+        return cls(MappingProxyType(files), total.hexdigest()[:16])

@@ -1,0 +1,205 @@
+"""What the editor's page says: from answers and problems to words and markup.
+
+The page is complete without its script: a plain form goes in, results come out, rendered by the
+same templates that the script fills. Names of uploaded files are never part of an answer, so
+results that the server renders are told apart by their place in the upload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from service.assets import Assets
+from service.contract import Manifest
+from service.errors import Lang, PayloadTooLarge
+from service.i18n import Catalogue, load_catalogues
+from service.schemas import LabelsAnswer, Problem
+from service.settings import Settings
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+STATIC_PATH: Final = "/static"
+MAX_IN_FLIGHT: Final = 3
+"""Images that one page asks about at a time; more would only wait in our own queue."""
+MAX_TRIES: Final = 5
+
+FORMAT_NAMES: Final[Mapping[str, str]] = {
+    "image/jpeg": "JPEG",
+    "image/png": "PNG",
+    "image/webp": "WebP",
+    "image/gif": "GIF",
+    "image/bmp": "BMP",
+    "image/tiff": "TIFF",
+    "image/avif": "AVIF",
+}
+"""The formats that we take as people call them, the usual ones first."""
+
+_LANGUAGE_NAMES: Final[Mapping[Lang, str]] = {"es": "Español", "en": "English"}
+_SCRIPT_GROUPS: Final = ("announce", "card", "error", "form", "problem", "results", "unit")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreView:
+    """One label as shown: its name, its score in words, the length of its bar (0–100)."""
+
+    name: str
+    percent: str
+    share: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemView:
+    """What went wrong, and what to do about it."""
+
+    title: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerView:
+    """One uploaded image by its place in the upload (from 1), with labels or a problem."""
+
+    number: int
+    meta: str = ""
+    decision: str = ""
+    labels: tuple[ScoreView, ...] = ()
+    problem: ProblemView | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """For whom a page is made: language, the address prefix of the service, model and limits."""
+
+    lang: Lang
+    base: str
+    manifest: Manifest | None
+    settings: Settings
+
+
+class EditorPage:
+    """Renders ``/``; immutable once built."""
+
+    def __init__(
+        self, catalogues: Mapping[Lang, Catalogue], assets: Assets, environment: Environment
+    ) -> None:
+        self.assets = assets
+        self._catalogues = catalogues
+        self._template = environment.get_template("page.html")
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read catalogues, static files and templates of this package."""
+        environment = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        return cls(load_catalogues(), Assets.read(), environment)
+
+    def empty(self, request: PageRequest) -> str:
+        """Return the page before anything was uploaded."""
+        return self._render(request)
+
+    def results(self, request: PageRequest, items: Sequence[LabelsAnswer | Problem]) -> str:
+        """Return the page with one card for each item of an answer, in its order."""
+        t = self._catalogues[request.lang]
+        answers = [self._answer_view(request, n, item) for n, item in enumerate(items, start=1)]
+        failed = sum(answer.problem is not None for answer in answers)
+        summary = [t.count("announce.labelled", len(answers) - failed)]
+        if failed:
+            summary.append(t.count("announce.failed", failed))
+        return self._render(
+            request, "page.title_results", answers=answers, summary=" ".join(summary)
+        )
+
+    def nothing_chosen(self, request: PageRequest) -> str:
+        """Return the page for a form that was sent without a file."""
+        return self._render(request, "page.title_error", empty=True)
+
+    def refused(self, request: PageRequest, problem: Problem) -> str:
+        """Return the page for an upload that was refused as a whole."""
+        view = self._problem_view(request, problem)
+        return self._render(request, "page.title_error", problem=view)
+
+    def _render(
+        self, request: PageRequest, title_key: str | None = None, **parts: Any  # noqa: ANN401
+    ) -> str:
+        t = self._catalogues[request.lang]
+        plain = t.text("page.title")
+        known = self._limits(request)
+        shown: dict[str, Any] = {
+            "answers": (), "problem": None, "empty": False, "summary": "", **parts,
+        }  # fmt: skip
+        return self._template.render(
+            t=t,
+            title=t.text(title_key, title=plain) if title_key else plain,
+            base=request.base,
+            static=f"{request.base}{STATIC_PATH}/{self.assets.digest}",
+            languages=_LANGUAGE_NAMES,
+            manifest=request.manifest,
+            accept=",".join(FORMAT_NAMES),
+            script_data=self._script_data(request),
+            **known,
+            **shown,
+        )
+
+    def _limits(self, request: PageRequest) -> dict[str, str]:
+        t = self._catalogues[request.lang]
+        return {
+            "formats": t.alternatives(tuple(FORMAT_NAMES.values())),
+            "size": t.megabytes(request.settings.max_upload_bytes),
+        }
+
+    def _script_data(self, request: PageRequest) -> dict[str, object]:
+        t = self._catalogues[request.lang]
+        settings = request.settings
+        return {
+            "locale": t.tag,
+            "endpoint": f"{request.base}/v1/labels?lang={request.lang}",
+            "maxUploadBytes": settings.max_upload_bytes,
+            "maxInFlight": MAX_IN_FLIGHT,
+            "maxTries": MAX_TRIES,
+            "timeoutSeconds": settings.upload_timeout_seconds + settings.request_timeout_seconds,
+            **self._limits(request),
+            "texts": {
+                **t.group(*_SCRIPT_GROUPS),
+                f"problem.{PayloadTooLarge.slug}": PayloadTooLarge.title.say(request.lang),
+            },
+        }
+
+    def _answer_view(
+        self, request: PageRequest, number: int, item: LabelsAnswer | Problem
+    ) -> AnswerView:
+        t = self._catalogues[request.lang]
+        if isinstance(item, Problem):
+            return AnswerView(number, problem=self._problem_view(request, item))
+        image = item.image
+        return AnswerView(
+            number,
+            meta=t.text(
+                "card.meta",
+                format=FORMAT_NAMES[image.media_type],
+                width=image.width,
+                height=image.height,
+            ),
+            decision=item.decision,
+            labels=tuple(
+                ScoreView(label.name, t.percent(label.score), f"{100 * label.score:.1f}")
+                for label in item.labels
+            ),
+        )
+
+    def _problem_view(self, request: PageRequest, problem: Problem) -> ProblemView:
+        t = self._catalogues[request.lang]
+        key = "error." + problem.type.rpartition(":")[2]
+        known = key in t.texts
+        return ProblemView(
+            title=problem.title,
+            words=t.text(key, **self._limits(request)) if known else problem.detail,
+        )

@@ -1,0 +1,96 @@
+"""The editor's page, its plain form, and its static files."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from service.batch import label_files
+from service.errors import MissingFile, NotFound, NotReady, RotuloError
+from service.language import language_of
+from service.pages import STATIC_PATH, EditorPage, PageRequest
+from service.problems import problem_of
+from service.schemas import LabelQuery
+from service.state import state_of
+
+router = APIRouter(include_in_schema=False)
+
+_FOR_GOOD: Final = "public, max-age=31536000, immutable"
+
+
+@cache
+def editor_page() -> EditorPage:
+    """Return the one page of the process, read from the package when first asked for."""
+    return EditorPage.load()
+
+
+Page = Annotated[EditorPage, Depends(editor_page)]
+
+
+@router.api_route("/", methods=["GET", "HEAD"])
+async def show(request: Request, page: Page) -> Response:
+    """Show the page with nothing uploaded yet."""
+    asked = page_request(request)
+    return _html(page.empty(asked), asked, headers={"Cache-Control": "private, no-cache"})
+
+
+@router.post("/")
+async def label_plain_form(request: Request, page: Page) -> Response:
+    """Label the images of the form, for a browser without the script."""
+    asked = page_request(request)
+    try:
+        answer = await label_files(request, LabelQuery(lang=asked.lang))
+    except MissingFile as error:
+        return _html(page.nothing_chosen(asked), asked, error.status)
+    except RotuloError as error:
+        state_of(request).metrics.count_rejection(error.slug)
+        problem = problem_of(error, asked.lang, request.state.request_id)
+        return _html(page.refused(asked, problem), asked, error.status, error.headers)
+    return _html(page.results(asked, answer.items), asked)
+
+
+@router.api_route(STATIC_PATH + "/{digest}/{name}", methods=["GET", "HEAD"])
+async def static_file(digest: str, name: str, page: Page) -> Response:
+    """Give one static file; for good under its present address, to be asked again under others.
+
+    A page and its files may come from an older and a newer release while one replaces the other.
+    """
+    asset = page.assets.files.get(name)
+    if asset is None:
+        raise NotFound
+    present = digest == page.assets.digest
+    return Response(
+        asset.content,
+        media_type=asset.media_type,
+        headers={"Cache-Control": _FOR_GOOD if present else "no-cache"},
+    )
+
+
+def page_request(request: Request) -> PageRequest:
+    """Return for whom a page is made; before the model is loaded there is no manifest."""
+    state = state_of(request)
+    try:
+        manifest = state.labeller.manifest
+    except NotReady:
+        manifest = None
+    return PageRequest(
+        lang=language_of(request.scope),
+        base=request.scope.get("root_path", "").rstrip("/"),
+        manifest=manifest,
+        settings=state.settings,
+    )
+
+
+def _html(
+    text: str, asked: PageRequest, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    return Response(
+        text,
+        status,
+        media_type="text/html",
+        headers={
+            "Content-Language": asked.lang, "Vary": "Accept-Language", **(headers or {}),
+        },
+    )  # fmt: skip
