@@ -1,0 +1,57 @@
+"""The temperature and thresholds that ship: the run's own, or a named sibling's."""
+
+from dataclasses import dataclass
+
+from export.errors import NotCalibrated
+from service.contract import Abstention
+from training.run import Run
+
+RECORD = "calibration.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A temperature, what follows from it, and the accuracy (0..1) on the same images.
+
+    `conditions` says which model saw the images.
+    """
+
+    temperature: float
+    abstention: Abstention
+    accuracy: float
+    conditions: str
+
+
+def read_calibration(run: Run, sibling: Run | None = None) -> Calibration:
+    """The run's own calibration, or that of a run of the same recipe that had validation images.
+
+    Raises:
+        NotCalibrated: the run was fitted on all images and no sibling is named, it has its own and
+            one is named, or the sibling is of another recipe or was fitted on all images too.
+    """
+    source = run if sibling is None else _checked(run, sibling)
+    if source.config.fitted_on == "all":
+        raise NotCalibrated(
+            f"{run.folder} was fitted on all images, so it has no images to be calibrated on; name "
+            "a run of the same recipe fitted on `train` by --calibration-from"
+        )
+    record = source.read(RECORD)
+    split, conditions = str(record["split"]), "Keras, float32"
+    if sibling is not None:
+        split += f", by the sibling run with seed {source.config.seed} fitted without these images"
+        conditions += f"; the sibling run with seed {source.config.seed}, not the model that ships"
+    thresholds = {name: record[name] for name in ("accept", "review", "coverage", "error", "n")}
+    return Calibration(
+        temperature=record["temperature"],
+        abstention=Abstention(score="max_probability", split=split, **thresholds),
+        accuracy=record["accuracy"],
+        conditions=conditions,
+    )
+
+
+def _checked(run: Run, sibling: Run) -> Run:
+    if run.config.fitted_on == "train":
+        raise NotCalibrated(f"{run.folder} has a calibration of its own; drop --calibration-from")
+    if sibling.config.recipe != run.config.recipe:
+        raise NotCalibrated(f"{sibling.folder} is of another recipe than {run.folder}")
+    return sibling
