@@ -1,0 +1,154 @@
+"""The command line: ``serve``, ``label`` and ``doctor``."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from pydantic import ValidationError
+
+from service.errors import InvalidParameter, Lang, StartupError
+from service.settings import Settings, flag, variable
+
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+
+cli = typer.Typer(
+    name="rotulo",
+    help="Label images, and say how sure it is.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def read_settings(**given: str) -> Settings:
+    """Return the settings of flags and environment; wrong ones end the program with code 2."""
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # Settings reads text
+    except ValidationError as error:
+        for problem in error.errors(include_url=False):
+            name = str(problem["loc"][0]) if problem["loc"] else ""
+            where = f"{flag(name)} ({variable(name)}): " if name else ""
+            typer.echo(f"rotulo: {where}{problem['msg']}", err=True)
+        raise typer.Exit(EXIT_USAGE) from error
+
+
+def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command a flag for each named setting, which it takes as keywords when given.
+
+    The settings' table is their one home, so the flags are made of it; Settings reads their text
+    as it reads the environment's.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = [
+            parameter
+            for parameter in inspect.signature(command, eval_str=True).parameters.values()
+            if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+        ]
+        flags = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=Annotated[
+                    str | None,
+                    typer.Option(
+                        flag(name),
+                        help=f"{Settings.model_fields[name].description} [env: {variable(name)}]",
+                        metavar="VALUE",
+                    ),
+                ],
+            )
+            for name in names
+        ]
+
+        def run(**arguments: Any) -> None:  # Typer passes what it parsed
+            unset = {name for name in names if arguments.get(name) is None}
+            command(**{name: value for name, value in arguments.items() if name not in unset})
+
+        run.__doc__ = command.__doc__
+        run.__signature__ = inspect.Signature([*own, *flags])  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+@cli.command("serve")
+@with_settings(*Settings.model_fields)
+def serve_command(**given: str) -> None:
+    """Serve the API and the page until told to stop."""
+    from service.server import serve  # noqa: PLC0415  # the other commands need no web framework
+
+    raise typer.Exit(serve(read_settings(**given)))
+
+
+@cli.command("label")
+@with_settings("bundles", "model", "provider")
+def label_command(
+    files: Annotated[list[Path], typer.Argument(help="Images.", show_default=False)],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for programs.")] = False,
+    top_k: Annotated[int, typer.Option(min=1, help="Labels at most for each image.")] = 5,
+    min_score: Annotated[float, typer.Option(min=0, max=1, help="Least score of a label.")] = 0.0,
+    lang: Annotated[Lang, typer.Option(help="Language of names and problems.")] = "es",
+    **given: str,
+) -> None:
+    """Label images without a server. Exit code 1 when some file could not be labelled."""
+    from service.loading import load_classifier  # noqa: PLC0415  # ONNX Runtime
+    from service.offline import label_paths  # noqa: PLC0415
+    from service.schemas import LabelQuery, LabelsAnswer  # noqa: PLC0415
+    from service.tables import label_table, print_table  # noqa: PLC0415  # Rich
+
+    settings = read_settings(**given).model_copy(update={"max_batch": 1})
+    query = LabelQuery(top_k=top_k, min_score=min_score, lang=lang)
+    try:
+        classifier = load_classifier(settings)
+        ends = list(label_paths(files, classifier, query, settings))
+    except StartupError as error:
+        typer.echo(f"rotulo: {error}", err=True)
+        raise typer.Exit(EXIT_FAILED) from error
+    except InvalidParameter as error:
+        typer.echo(f"rotulo: {error.detail(lang)}", err=True)
+        raise typer.Exit(EXIT_USAGE) from error
+    if as_json:
+        items = [{"file": str(path), **end.model_dump(mode="json")} for path, end in ends]
+        typer.echo(json.dumps({"items": items}, ensure_ascii=False, indent=2))
+    else:
+        print_table(label_table(ends, lang))
+    failed = any(not isinstance(end, LabelsAnswer) for _, end in ends)
+    raise typer.Exit(EXIT_FAILED if failed else 0)
+
+
+@cli.command("doctor")
+@with_settings("bundles", "model", "provider")
+def doctor_command(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for programs.")] = False,
+    **given: str,
+) -> None:
+    """Say what works here and what is missing. Exit code 1 when the service could not start."""
+    from service.doctor import diagnose  # noqa: PLC0415  # ONNX Runtime
+    from service.tables import diagnosis_table, print_table  # noqa: PLC0415  # Rich
+
+    diagnosis = diagnose(read_settings(**given))
+    if as_json:
+        typer.echo(diagnosis.model_dump_json(indent=2))
+    else:
+        print_table(diagnosis_table(diagnosis))
+    raise typer.Exit(EXIT_FAILED if diagnosis.problems else 0)
+
+
+def main() -> None:
+    """Run the command line."""
+    cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Label files from the command line, without a server: the service's own way, one by one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from service.answers import label_request, labels_answer
+from service.classifier import Classifier
+from service.errors import (
+    EmptyBody,
+    NotFound,
+    PayloadTooLarge,
+    RotuloError,
+    Wording,
+)
+from service.labeller import label_alone
+from service.problems import problem_of
+from service.schemas import LabelQuery, LabelsAnswer, Problem
+from service.settings import Settings
+
+OFFLINE: Final = "-"
+"""The request identifier of a problem that no request had."""
+
+
+class UnreadableFile(NotFound):
+    """A path that is no file, or one that may not be read."""
+
+    slug = "unreadable-file"
+    title = Wording("Archivo ilegible", "Unreadable file")
+    sentence = Wording("No se puede leer el archivo.", "The file cannot be read.")
+
+
+def label_paths(
+    paths: list[Path], classifier: Classifier, query: LabelQuery, settings: Settings
+) -> Iterator[tuple[Path, LabelsAnswer | Problem]]:
+    """Yield for each path its labelling, or what the service would have said of the file.
+
+    Raises:
+        InvalidParameter: more labels were asked for than the model has.
+    """
+    label_request(query, classifier.manifest)
+    return ((path, _label(path, classifier, query, settings)) for path in paths)
+
+
+def _label(
+    path: Path, classifier: Classifier, query: LabelQuery, settings: Settings
+) -> LabelsAnswer | Problem:
+    started = time.perf_counter()
+    asked = label_request(query, classifier.manifest)
+    try:
+        data = _read(path, settings.max_upload_bytes)
+        read_seconds = time.perf_counter() - started
+        labelled = label_alone(classifier, data, asked, max_pixels=settings.max_pixels)
+    except RotuloError as error:
+        return problem_of(error, query.lang, OFFLINE)
+    return labels_answer(
+        labelled, classifier.manifest, query.lang, started=started, read_seconds=read_seconds
+    )
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(max_bytes + 1)
+    except OSError as error:
+        raise UnreadableFile from error
+    if not data:
+        raise EmptyBody
+    if len(data) > max_bytes:
+        raise PayloadTooLarge(max_bytes)
+    return data
