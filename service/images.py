@@ -196,12 +196,15 @@ def _scale_to_bytes(image: Image.Image) -> Image.Image:
 
     Sixteen unsigned bits have a scale of their own, and floats between 0 and 1 have theirs by
     convention. Anything else names no white, so the darkest value becomes 0 and the brightest 255.
+    What is no number is as dark as the darkest.
     """
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
+    values = np.asarray(image, dtype=np.float64)
+    numbers = values[np.isfinite(values)]
+    low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 0.0)
+    values = np.where(np.isfinite(values), values, low)
     if image.mode.startswith("I;16"):
         low, high = 0.0, 65535.0
     elif image.mode == "F" and low >= 0 and high <= 1:
         low, high = 0.0, 1.0
-    scaled = (values - low) * (255 / (high - low)) if high > low else np.clip(values, 0, 255)
+    scaled = (values - low) * 255 / (high - low) if high > low else np.clip(values, 0, 255)
     return Image.fromarray(scaled.round().astype(np.uint8))

@@ -1,18 +1,19 @@
 """A batcher under the control of a test: time and threads move only when the test says so.
 
-The event loop, the batcher and its task are the real ones. The edges are not: the clock stands until
-``advance``, and a batch that the batcher hands to a thread stays there until ``finish``. So every
-schedule of arrivals, cancels, failures and deadlines can be played, and played again.
+The event loop, the batcher and its task are the real ones. The edges are not: the clock stands
+until ``advance``, and a batch that the batcher hands to a thread stays there until ``finish``. So
+every schedule of arrivals, cancels, failures and deadlines can be played, and played again.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
@@ -162,8 +163,8 @@ class Stage:
         self.complaints: list[dict[str, Any]] = []
         self.loop.set_exception_handler(lambda _loop, context: self.complaints.append(context))
 
-    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return self.loop.run_until_complete(coroutine)
+    def call(self, awaitable: Awaitable[T]) -> T:
+        return self.loop.run_until_complete(awaitable)
 
     def start(self) -> Stage:
         self.call(self.batcher.start())
@@ -217,5 +218,5 @@ class Stage:
     def waiting_numbers(self) -> Counter[int]:
         """Return the numbers of all jobs that the batcher still holds and that have not ended."""
         batcher = self.batcher
-        held = [*batcher._queue, *batcher._alone, *sum(batcher._running.values(), [])]
+        held = chain(batcher._queue, batcher._alone, *batcher._running.values())
         return Counter(number_of(job.pixels) for job in held if not job.future.done())

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from service.bundles import find_bundles, load_bundle
+from service.contract import MANIFEST_FILE
+from service.errors import BundleError
+from tests.bundles import write_bundle
+
+
+def test_a_whole_bundle_is_loaded(tmp_path: Path) -> None:
+    written = write_bundle(tmp_path, name="pets", version="2")
+    bundle = load_bundle(tmp_path / "pets" / "2")
+    assert bundle == written
+    assert bundle.manifest.name == "pets"
+    assert bundle.model_path.read_bytes()[:1] == b"\x08"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        bundle.path = tmp_path  # type: ignore[misc]
+
+
+def test_a_model_with_one_other_byte_is_refused(tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path)
+    graph = bytearray(bundle.model_path.read_bytes())
+    graph[-1] ^= 1
+    bundle.model_path.write_bytes(graph)
+    with pytest.raises(BundleError, match=r"model\.onnx was altered") as caught:
+        load_bundle(bundle.path)
+    assert str(bundle.model_path) in str(caught.value)
+
+
+def test_a_model_cut_short_is_refused_by_its_size(tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path)
+    bundle.model_path.write_bytes(bundle.model_path.read_bytes()[:-1])
+    with pytest.raises(BundleError, match=f"where its manifest says {bundle.manifest.model_bytes}"):
+        load_bundle(bundle.path)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "manifest.json"])
+def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
+    bundle = write_bundle(tmp_path)
+    (bundle.path / name).unlink()
+    with pytest.raises(BundleError, match="No such file") as caught:
+        load_bundle(bundle.path)
+    assert str(bundle.path / name) in str(caught.value)
+
+
+def test_a_manifest_that_is_not_json_is_refused(tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path)
+    (bundle.path / MANIFEST_FILE).write_text("{", encoding="utf-8")
+    with pytest.raises(BundleError, match=r"is not a manifest .* the file: Invalid JSON"):
+        load_bundle(bundle.path)
+
+
+def test_a_wrong_manifest_names_the_first_field_and_how_many_there_are(tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path)
+    path = bundle.path / MANIFEST_FILE
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["input"]["height"] = -3
+    document["opset"] = "latest"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(BundleError, match=r"input\.height: .* \(2 in all\)"):
+        load_bundle(bundle.path)
+
+
+@pytest.mark.parametrize("moved", ["other/1", "linear/2"])
+def test_a_bundle_in_another_s_place_is_refused(tmp_path: Path, moved: str) -> None:
+    bundle = write_bundle(tmp_path)
+    (tmp_path / moved).parent.mkdir(exist_ok=True)
+    bundle.path.rename(tmp_path / moved)
+    with pytest.raises(BundleError, match="describes linear/1"):
+        load_bundle(tmp_path / moved)
+
+
+def test_bundles_are_found_by_name_with_the_newest_version_last(tmp_path: Path) -> None:
+    for name, version in [
+        ("b", "1"),
+        ("a", "10"),
+        ("a", "9"),
+        ("a", "1.10"),
+        ("a", "1.9"),
+        ("a", "1"),
+    ]:
+        write_bundle(tmp_path, name=name, version=version, classes=2, height=1, width=1)
+    found = [(b.manifest.name, b.manifest.version) for b in find_bundles(tmp_path)]
+    assert found == [("a", "1"), ("a", "1.9"), ("a", "1.10"), ("a", "9"), ("a", "10"), ("b", "1")]
+
+
+def test_a_version_may_have_letters(tmp_path: Path) -> None:
+    for version in ("2", "2rc1", "v1", "1"):
+        write_bundle(tmp_path, version=version, classes=2, height=1, width=1)
+    assert [b.manifest.version for b in find_bundles(tmp_path)] == ["v1", "1", "2", "2rc1"]
+
+
+def test_what_export_is_still_building_is_passed_over(tmp_path: Path) -> None:
+    write_bundle(tmp_path)
+    half = tmp_path / "linear" / ".2.partial"
+    half.mkdir()
+    (half / MANIFEST_FILE).write_text("{", encoding="utf-8")
+    (tmp_path / "README.md").write_text("no bundle", encoding="utf-8")
+    assert [bundle.path.name for bundle in find_bundles(tmp_path)] == ["1"]
+
+
+def test_an_empty_folder_has_no_bundles(tmp_path: Path) -> None:
+    assert find_bundles(tmp_path) == ()
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="nowhere is not a folder"):
+        find_bundles(tmp_path / "nowhere")
+
+
+def test_one_broken_bundle_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+    write_bundle(tmp_path)
+    write_bundle(tmp_path, version="2").model_path.unlink()
+    with pytest.raises(BundleError, match=r"linear/2/model\.onnx"):
+        find_bundles(tmp_path)

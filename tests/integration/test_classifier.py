@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+import service.classifier
+from service.bundles import Bundle
+from service.classifier import OnnxClassifier, bucket_sizes
+from service.cuda import cuda_obstacle, unloadable_library
+from service.errors import BundleError, InferenceFailed, ProviderUnavailable
+from tests.bundles import (
+    labels_of,
+    linear_graph,
+    linear_model,
+    manifest_of,
+    write_bundle,
+    write_parts,
+)
+
+Batch: TypeAlias = NDArray[Any]
+
+
+def noise(count: int, height: int = 32, width: int = 32, channels: int = 3) -> Batch:
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (count, height, width, channels), dtype=np.uint8)
+
+
+def bundle_of(folder: Path, proto: onnx.ModelProto, **facts: Any) -> Bundle:
+    graph = proto.SerializeToString()
+    path = folder / "linear" / "1"
+    manifest = manifest_of(graph, **facts)
+    write_parts(path, graph, manifest)
+    return Bundle(path, manifest)
+
+
+@pytest.mark.parametrize(
+    ("classes", "height", "width", "channels"), [(10, 32, 32, 3), (2, 5, 7, 1), (7, 48, 48, 1)]
+)
+def test_logits_are_the_graph_s_for_any_size(
+    tmp_path: Path, classes: int, height: int, width: int, channels: int
+) -> None:
+    bundle = write_bundle(tmp_path, classes=classes, height=height, width=width, channels=channels)
+    model = linear_model(classes=classes, height=height, width=width, channels=channels)
+    classifier = OnnxClassifier(bundle, provider="cpu")
+    for count in (1, 2, 5):
+        batch = noise(count, height, width, channels)
+        logits = classifier.run(batch)
+        assert logits.dtype == np.float32
+        assert logits.shape == (count, classes)
+        assert np.allclose(logits, model.logits(batch), atol=1e-4)
+
+
+def test_an_image_s_logits_do_not_depend_on_its_batch(tmp_path: Path) -> None:
+    classifier = OnnxClassifier(write_bundle(tmp_path), provider="cpu")
+    batch = noise(7)
+    together = classifier.run(batch)
+    alone = np.concatenate([classifier.run(batch[n : n + 1]) for n in range(7)])
+    assert np.allclose(together, alone, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        np.zeros((1, 32, 31, 3), np.uint8),
+        np.zeros((32, 32, 3), np.uint8),
+        np.zeros((1, 32, 32, 3), np.float32),
+        np.zeros((0, 32, 32, 3), np.uint8),
+    ],
+    ids=["width", "no batch", "floats", "empty"],
+)
+def test_a_batch_of_another_shape_is_refused_before_it_runs(tmp_path: Path, batch: Batch) -> None:
+    classifier = OnnxClassifier(write_bundle(tmp_path), provider="cpu")
+    with pytest.raises(ValueError, match="expected uint8"):
+        classifier.run(batch)
+
+
+def test_warm_up_runs_each_bucket_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    classifier = OnnxClassifier(write_bundle(tmp_path), provider="cpu")
+    sizes: list[int] = []
+    real_run = classifier.run
+
+    def counting_run(batch: Batch) -> Batch:
+        sizes.append(len(batch))
+        return real_run(batch)
+
+    monkeypatch.setattr(classifier, "run", counting_run)
+    classifier.warm_up(12)
+    assert sizes == [1, 2, 4, 8, 12]
+
+
+@pytest.mark.parametrize(
+    ("largest", "sizes"),
+    [(1, (1,)), (2, (1, 2)), (3, (1, 2, 3)), (8, (1, 2, 4, 8)), (9, (1, 2, 4, 8, 9))],
+)
+def test_buckets_end_with_the_largest_batch(largest: int, sizes: tuple[int, ...]) -> None:
+    assert bucket_sizes(largest) == sizes
+
+
+@pytest.mark.parametrize(
+    ("graph", "facts"),
+    [
+        ({"input_name": "pixels"}, {}),
+        ({"output_name": "probabilities"}, {}),
+        ({"batch_axis": 1}, {}),
+        ({}, {"height": 16}),
+        ({}, {"width": 16}),
+        ({}, {"channels": 1}),
+        ({}, {"labels": labels_of(9)}),
+    ],
+    ids=["input", "output", "fixed N", "height", "width", "channels", "classes"],
+)
+def test_a_graph_that_is_not_what_its_manifest_says_is_refused(
+    tmp_path: Path, graph: dict[str, Any], facts: dict[str, Any]
+) -> None:
+    bundle = bundle_of(tmp_path, linear_graph(linear_model(), **graph), **facts)
+    with pytest.raises(BundleError, match="where its manifest says") as caught:
+        OnnxClassifier(bundle, provider="cpu")
+    assert str(bundle.model_path) in str(caught.value)
+
+
+def test_a_graph_of_floats_is_refused(tmp_path: Path) -> None:
+    proto = linear_graph(linear_model())
+    proto.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT
+    with pytest.raises(BundleError, match=r"tensor\(float\)"):
+        OnnxClassifier(bundle_of(tmp_path, proto), provider="cpu")
+
+
+def test_a_second_output_does_no_harm(tmp_path: Path) -> None:
+    proto = linear_graph(linear_model())
+    proto.graph.output.append(
+        helper.make_tensor_value_info("scaled", TensorProto.FLOAT, ["N", 32, 32, 3])
+    )
+    classifier = OnnxClassifier(bundle_of(tmp_path, proto), provider="cpu")
+    assert classifier.run(noise(2)).shape == (2, 10)
+
+
+def test_a_file_that_is_no_graph_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "linear" / "1"
+    manifest = manifest_of(b"no graph at all")
+    write_parts(path, b"no graph at all", manifest)
+    with pytest.raises(BundleError, match="cannot be loaded by ONNX Runtime"):
+        OnnxClassifier(Bundle(path, manifest), provider="cpu")
+
+
+def test_logits_that_are_not_finite_are_a_failure(tmp_path: Path) -> None:
+    model = linear_model()
+    model.bias[3] = np.inf
+    classifier = OnnxClassifier(bundle_of(tmp_path, linear_graph(model)), provider="cpu")
+    with pytest.raises(InferenceFailed):
+        classifier.run(noise(1))
+
+
+def test_rows_that_do_not_match_the_images_are_a_failure(tmp_path: Path) -> None:
+    proto = linear_graph(linear_model())
+    proto.graph.node[3].output[0] = "rows"
+    proto.graph.node.append(helper.make_node("Concat", ["rows", "rows"], ["logits"], axis=0))
+    classifier = OnnxClassifier(bundle_of(tmp_path, proto), provider="cpu")
+    with pytest.raises(InferenceFailed):
+        classifier.run(noise(2))
+
+
+def test_a_graph_that_breaks_while_it_runs_is_a_failure(tmp_path: Path) -> None:
+    proto = linear_graph(linear_model())
+    graph = proto.graph
+    graph.initializer.append(numpy_helper.from_array(np.array([7, -1], np.int64), "sevenths"))
+    graph.initializer.append(numpy_helper.from_array(np.array([-1, 3072], np.int64), "images"))
+    graph.node[2].CopyFrom(helper.make_node("Reshape", ["scaled", "sevenths"], ["seven"]))
+    graph.node.insert(3, helper.make_node("Reshape", ["seven", "images"], ["flat"]))
+    classifier = OnnxClassifier(bundle_of(tmp_path, proto), provider="cpu")
+    assert classifier.run(noise(7)).shape == (7, 10)
+    with pytest.raises(InferenceFailed):
+        classifier.run(noise(2))
+
+
+def test_cuda_that_is_asked_for_and_absent_stops_the_start(tmp_path: Path) -> None:
+    if cuda_obstacle() is None:
+        pytest.skip("CUDA works on this machine")
+    with pytest.raises(ProviderUnavailable, match="CUDA was asked for and cannot work here"):
+        OnnxClassifier(write_bundle(tmp_path), provider="cuda")
+
+
+def test_auto_says_what_it_took_and_why(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="service.classifier"):
+        classifier = OnnxClassifier(write_bundle(tmp_path), provider="auto")
+    assert f"model linear/1 runs on {classifier.provider} (asked for: auto)" in caplog.text
+    assert (classifier.provider == "cpu") == ("running on the CPU: " in caplog.text)
+
+
+def test_a_session_that_fell_back_is_not_taken_for_cuda(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if cuda_obstacle() is None:
+        pytest.skip("CUDA works on this machine")
+    real_session = onnxruntime.InferenceSession
+
+    def session_without_gpu(path: Path, options: object, providers: list[object]) -> object:
+        return real_session(path, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(service.classifier, "cuda_obstacle", lambda: None)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session_without_gpu)
+    with pytest.raises(ProviderUnavailable, match="could not use the GPU"):
+        OnnxClassifier(write_bundle(tmp_path), provider="cuda")
+
+
+def test_a_build_without_cuda_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    assert "install onnxruntime-gpu" in (cuda_obstacle() or "")
+
+
+def test_a_build_with_cuda_whose_library_does_not_load_names_that_library(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "capi").mkdir()
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(onnxruntime, "__file__", str(tmp_path / "__init__.py"))
+    assert "libonnxruntime_providers_shared.so: cannot open shared object" in (
+        cuda_obstacle() or ""
+    )
+    assert capsys.readouterr().out == ""
+
+
+def test_a_library_that_is_broken_is_named_in_the_loader_s_words(tmp_path: Path) -> None:
+    (tmp_path / "libonnxruntime_providers_shared.so").write_bytes(b"no library")
+    assert "libonnxruntime_providers_shared.so" in (unloadable_library(tmp_path) or "")
