@@ -1,0 +1,131 @@
+"""The real service as a process of its own, and Debian's Chromium to visit it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    sync_playwright,
+)
+
+from tests.bundles import write_bundle
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 60
+FLAGS = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until_ready(address: str, process: subprocess.Popen[bytes]) -> None:
+    """Ask /readyz until it answers 200; fail when the process ends or the time is over."""
+    pause = Event()
+    for _ in range(START_SECONDS * 10):
+        if process.poll() is not None:
+            pytest.fail(f"the service ended with {process.returncode} before it was ready")
+        try:
+            with urllib.request.urlopen(f"{address}/readyz", timeout=5):  # noqa: S310
+                return
+        except (urllib.error.URLError, OSError):
+            pause.wait(0.1)
+    pytest.fail(f"the service was not ready after {START_SECONDS} s")
+
+
+@pytest.fixture(scope="session")
+def service_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start the service with a tiny bundle and give its address."""
+    bundles = tmp_path_factory.mktemp("bundles")
+    write_bundle(bundles)
+    port = free_port()
+    command = [
+        sys.executable, "-m", "service", "serve", "--bundles", str(bundles), "--port", str(port),
+        "--lame-duck-seconds", "0", "--max-upload-bytes", "1048576",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, cwd=ROOT)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_ready(address, process)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Path) -> Iterator[Browser]:
+    """Start Chromium for one module: Playwright's loop must end before other tests need theirs."""
+    flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=flags)
+        yield running
+        running.close()
+
+
+@dataclass
+class Visitor:
+    """Opens pages of the service, and keeps what no flow may ever do."""
+
+    browser: Browser
+    address: str
+    foreign: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    contexts: list[BrowserContext] = field(default_factory=list)
+
+    def open(self, path: str = "/", **options: Any) -> Page:
+        """Open a page in a context of its own; options are Playwright's for a context."""
+        chosen = {"locale": "es-CL", "viewport": {"width": 1280, "height": 800}, **options}
+        context = self.browser.new_context(**chosen)
+        self.contexts.append(context)
+        page = context.new_page()
+        page.on("request", self._note_request)
+        page.on("console", self._note_message)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.goto(self.address + path)
+        return page
+
+    def _note_request(self, request: Request) -> None:
+        if not request.url.startswith((self.address + "/", f"blob:{self.address}/")):
+            self.foreign.append(request.url)
+
+    def _note_message(self, message: ConsoleMessage) -> None:
+        # A refused image is answered with a 4xx, which Chromium writes to the console too.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.complaints.append(message.text)
+
+
+@pytest.fixture
+def visitor(browser: Browser, service_address: str) -> Iterator[Visitor]:
+    """Give a visitor; whatever the test did, nobody else was asked and no policy was broken."""
+    visiting = Visitor(browser, service_address)
+    yield visiting
+    for context in visiting.contexts:
+        context.close()
+    assert visiting.foreign == []
+    assert visiting.complaints == []

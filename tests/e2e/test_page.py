@@ -1,0 +1,255 @@
+"""The editor's page in a real browser, with its script."""
+
+from __future__ import annotations
+
+import base64
+import re
+
+import pytest
+from playwright.sync_api import FilePayload, Page, Route, expect
+
+from tests.e2e.conftest import Visitor
+from tests.e2e.drawings import NAMES, drawing
+
+pytestmark = pytest.mark.browser
+
+PERCENT = re.compile(r"^(menos de |más de )?\d{1,2},\d %$")
+
+
+def upload(name: str, data: bytes, media_type: str = "image/jpeg") -> FilePayload:
+    return {"name": name, "mimeType": media_type, "buffer": data}
+
+
+def drawn(name: str = "barco") -> FilePayload:
+    return upload(f"{name}.jpg", drawing(name))
+
+
+BROKEN = upload("dañada.jpg", drawing("barco")[:2000])
+TEXT = upload("notas.txt", b"No soy una imagen", "text/plain")
+HUGE = upload("enorme.bmp", b"BM" + bytes(2**20), "image/bmp")
+
+
+def choose(page: Page, *files: FilePayload) -> None:
+    page.locator("#files").set_input_files(list(files))
+
+
+def submit(page: Page) -> None:
+    page.locator("#submit").click()
+
+
+
+DROP = """(target, files) => {
+  const transfer = new DataTransfer();
+  for (const [name, type, content] of files) {
+    const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+    transfer.items.add(new File([bytes], name, { type }));
+  }
+  const [kind, field] = target;
+  const event = kind === "paste"
+    ? new ClipboardEvent(kind, { clipboardData: transfer, bubbles: true, cancelable: true })
+    : new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true });
+  document.querySelector(field).dispatchEvent(event);
+}"""
+
+
+def hand_over(page: Page, kind: str, field: str, *files: FilePayload) -> None:
+    """Drop or paste files, as the browser's own events carry them."""
+    content = [
+        [file["name"], file["mimeType"], base64.b64encode(file["buffer"]).decode()]
+        for file in files
+    ]
+    page.evaluate(f"([target, files]) => ({DROP})(target, files)", [[kind, field], content])
+
+
+def test_several_images_end_with_labels_or_the_reason_why_not(visitor: Visitor) -> None:
+    page = visitor.open()
+    choose(page, drawn("barco"), BROKEN, TEXT)
+    hand_over(page, "drop", "#drop", drawn("avion"))
+    expect(page.locator(".card")).to_have_count(4)
+    expect(page.locator("#submit")).to_have_text("Etiquetar 4 imágenes")
+
+    submit(page)
+    expect(page.locator("#summary")).to_have_text(
+        "Terminado: 2 imágenes etiquetadas. 2 imágenes con error."
+    )
+    expect(page.locator("#announcement")).to_have_text(
+        "Terminado: 2 imágenes etiquetadas. 2 imágenes con error."
+    )
+    expect(page.locator("#results-heading")).to_be_focused()
+    for name in ("barco.jpg", "avion.jpg"):
+        labelled = page.locator(".card", has_text=name)
+        expect(labelled.locator(".badge")).to_have_text(re.compile("^(Segura|Revisar|No sé)$"))
+        expect(labelled.locator(".score")).to_have_count(5)
+        for percent in labelled.locator(".score-percent").all_inner_texts():
+            assert PERCENT.match(percent)
+        widths = [
+            float(bar.get_attribute("width") or "")
+            for bar in labelled.locator(".bar-value").all()
+        ]
+        assert widths == sorted(widths, reverse=True)
+        assert sum(widths) <= 100.1
+    expect(page.locator(".card", has_text="dañada.jpg")).to_contain_text("Imagen dañada")
+    expect(page.locator(".card", has_text="dañada.jpg")).to_contain_text("guárdelo otra vez")
+    expect(page.locator(".card", has_text="notas.txt")).to_contain_text("Guárdela como JPEG")
+
+
+def test_a_pasted_image_joins_the_others(visitor: Visitor) -> None:
+    page = visitor.open()
+    hand_over(page, "paste", "body", drawn("camion"))
+    expect(page.locator("#announcement")).to_have_text("1 imagen lista para etiquetar.")
+    submit(page)
+    expect(page.locator("#summary")).to_have_text("Terminado: 1 imagen etiquetada.")
+
+
+def test_the_decision_and_names_are_those_of_the_answer(visitor: Visitor) -> None:
+    page = visitor.open()
+    with page.expect_response("**/v1/labels*") as answered:
+        choose(page, drawn("avion"))
+        submit(page)
+    answer = answered.value.json()
+    words = {"accept": "Segura", "review": "Revisar", "abstain": "No sé"}
+    expect(page.locator(".card .badge")).to_have_text(words[answer["decision"]])
+    expect(page.locator(".card .score-name")).to_have_text(
+        [label["name"] for label in answer["labels"]]
+    )
+
+
+def test_a_file_over_the_limit_is_refused_without_being_sent(visitor: Visitor) -> None:
+    page = visitor.open()
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method))
+    choose(page, HUGE)
+    submit(page)
+    expect(page.locator(".card")).to_contain_text("Archivo demasiado grande")
+    expect(page.locator(".card")).to_contain_text("hasta 1 MB")
+    assert "POST" not in sent
+
+
+def test_at_most_three_images_are_asked_about_at_a_time(visitor: Visitor) -> None:
+    page = visitor.open()
+    held: list[Route] = []
+    page.route("**/v1/labels*", held.append)
+    choose(page, *(upload(f"{n}.jpg", drawing("barco")) for n in range(5)))
+    submit(page)
+    expect(page.locator('[data-state="sending"]')).to_have_count(3)
+    expect(page.locator('[data-state="queued"]')).to_have_count(2)
+    assert len(held) == 3
+    held[0].continue_()
+    expect(page.locator('[data-state="done"]')).to_have_count(1)
+    expect(page.locator("#summary")).to_have_text("1 de 5 listas")
+    expect(page.locator('[data-state="sending"]')).to_have_count(3)
+    assert len(held) == 4
+
+
+def test_a_busy_service_is_asked_again_when_it_said(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.clock.install()
+    asked: list[Route] = []
+
+    def refuse_once(route: Route) -> None:
+        asked.append(route)
+        if len(asked) == 1:
+            route.fulfill(
+                status=503,
+                headers={"Retry-After": "7", "Content-Type": "application/problem+json"},
+                body='{"type": "urn:rotulo:problem:overloaded", "title": "Servicio saturado"}',
+            )
+        else:
+            route.continue_()
+
+    page.route("**/v1/labels*", refuse_once)
+    choose(page, drawn())
+    submit(page)
+    expect(page.locator(".card-status")).to_have_text(
+        "El servicio está ocupado. Se reintenta en 7 s."
+    )
+    page.clock.run_for(6000)
+    assert len(asked) == 1
+    page.clock.run_for(2000)
+    expect(page.locator('[data-state="done"]')).to_have_count(1)
+    assert len(asked) == 2
+
+
+def test_a_lost_connection_is_told_and_may_be_tried_again(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.route("**/v1/labels*", lambda route: route.abort(), times=1)
+    choose(page, drawn())
+    submit(page)
+    expect(page.locator(".card")).to_contain_text("Sin conexión")
+    page.get_by_role("button", name="Reintentar barco.jpg").click()
+    expect(page.locator('[data-state="done"]')).to_have_count(1)
+
+
+def test_thumbnails_are_shown_and_their_addresses_given_back(visitor: Visitor) -> None:
+    page = visitor.open()
+    choose(page, drawn())
+    picture = page.locator(".thumbnail img")
+    expect(picture).to_have_js_property("naturalWidth", 960)
+    address = picture.get_attribute("src") or ""
+    assert address.startswith("blob:")
+    alive = "(address) => fetch(address).then(() => true, () => false)"
+    assert page.evaluate(alive, address) is False
+    visitor.complaints.clear()  # the question above is itself refused, as the policy has no blob:
+
+
+def test_removing_an_image_moves_the_focus_to_the_next(visitor: Visitor) -> None:
+    page = visitor.open()
+    choose(page, drawn("barco"), drawn("avion"))
+    page.get_by_role("button", name="Quitar barco.jpg").click()
+    expect(page.locator(".card")).to_have_count(1)
+    expect(page.get_by_role("button", name="Quitar avion.jpg")).to_be_focused()
+    expect(page.locator("#announcement")).to_have_text("Se quitó barco.jpg.")
+    page.keyboard.press("Enter")
+    expect(page.locator("#files")).to_be_focused()
+    expect(page.locator("#results")).to_be_hidden()
+
+
+def test_the_keyboard_alone_reaches_everything(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Saltar al contenido")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.locator("#files")).to_be_focused()
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files([drawn("barco"), drawn("camion")])
+    page.keyboard.press("Tab")
+    expect(page.locator("#submit")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator('[data-state="done"]')).to_have_count(2)
+    for name in ("Quitar todas", "Quitar barco.jpg", "Quitar camion.jpg"):
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("button", name=name)).to_be_focused()
+
+
+def test_a_form_without_images_says_what_is_missing(visitor: Visitor) -> None:
+    page = visitor.open()
+    submit(page)
+    expect(page.locator("#file-error")).to_have_text("Elija al menos una imagen para etiquetar.")
+    expect(page.locator("#files")).to_be_focused()
+    expect(page.locator("#files")).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#files")).to_have_accessible_description(re.compile("^Elija al menos"))
+    choose(page, drawn())
+    expect(page.locator("#file-error")).to_be_hidden()
+    expect(page.locator("#files")).not_to_have_accessible_description(re.compile("Elija"))
+
+
+def test_english_is_one_click_away_and_complete(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.get_by_role("link", name="English").click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    choose(page, *(drawn(name) for name in NAMES), BROKEN)
+    submit(page)
+    expect(page.locator("#summary")).to_have_text("Finished: 4 images labelled. 1 image with an error.")
+    expect(page.locator(".card", has_text="dañada.jpg")).to_contain_text("Damaged image")
+    expect(page.locator(".score-percent").first).to_have_text(re.compile(r"\d\.\d%$"))
+
+
+@pytest.mark.parametrize("width", [320, 360, 768, 1280])
+def test_nothing_scrolls_sideways(visitor: Visitor, width: int) -> None:
+    page = visitor.open(viewport={"width": width, "height": 800})
+    choose(page, drawn(), upload("un-nombre-" + "muy-" * 30 + "largo.jpg", drawing("avion")))
+    submit(page)
+    expect(page.locator('[data-state="done"]')).to_have_count(2)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
