@@ -1,5 +1,6 @@
 """The machine that a run is fitted on: precision, memory growth, and how many devices share it."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import keras
@@ -46,7 +47,9 @@ def prepare() -> tf.distribute.Strategy:
     """
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus and not tf.config.threading.get_inter_op_parallelism_threads():
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+        # A program that has used TensorFlow before goes on with the threads it has.
+        with suppress(RuntimeError):
+            tf.config.threading.set_inter_op_parallelism_threads(1)
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, enable=True)
     return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()

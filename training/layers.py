@@ -111,12 +111,23 @@ class ShiftedNormActivation(keras.layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the shift and the moving statistics, one number a channel."""
         channels = (input_shape[-1],)
-        self.shift = self.add_weight(name="shift", shape=channels, initializer="zeros")
+        # Under mixed precision Keras would hand out weights in the compute type.
+        self.shift = self.add_weight(
+            name="shift", shape=channels, initializer="zeros", autocast=False
+        )
         self.moving_mean = self.add_weight(
-            name="moving_mean", shape=channels, initializer="zeros", trainable=False
+            name="moving_mean",
+            shape=channels,
+            initializer="zeros",
+            trainable=False,
+            autocast=False,
         )
         self.moving_variance = self.add_weight(
-            name="moving_variance", shape=channels, initializer="ones", trainable=False
+            name="moving_variance",
+            shape=channels,
+            initializer="ones",
+            trainable=False,
+            autocast=False,
         )
 
     def call(self, inputs: tf.Tensor, *, training: bool = False) -> tf.Tensor:
@@ -124,11 +135,12 @@ class ShiftedNormActivation(keras.layers.Layer):
         shift = ops.convert_to_tensor(self.shift)
         if not training:
             scale = ops.rsqrt(self.moving_variance + self.epsilon)
-            offset = ops.cast(shift, "float32") - self.moving_mean * scale
+            offset = shift - self.moving_mean * scale
             dtype = inputs.dtype
             return ACTIVATIONS[self.activation][0](
                 inputs * ops.cast(scale, dtype) + ops.cast(offset, dtype)
             )
+        # A tensor, since a custom gradient takes no variables.
         outputs, mean, variance = self._fused(inputs, tf.cast(shift, tf.float32))
         self._follow(self.moving_mean, mean)
         self._follow(self.moving_variance, variance)
@@ -199,11 +211,12 @@ class Standardise(keras.layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create mean and deviation, one number a channel, in units of pixel values."""
         channels = (input_shape[-1],)
+        # Rounded to bfloat16, a mean of 125.3 would be 125.5.
         self.mean = self.add_weight(
-            name="mean", shape=channels, initializer="zeros", trainable=False
+            name="mean", shape=channels, initializer="zeros", trainable=False, autocast=False
         )
         self.deviation = self.add_weight(
-            name="deviation", shape=channels, initializer="ones", trainable=False
+            name="deviation", shape=channels, initializer="ones", trainable=False, autocast=False
         )
 
     def adapt_to(self, images: NDArray[np.uint8]) -> None:
