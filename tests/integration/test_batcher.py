@@ -1,0 +1,95 @@
+"""The real batcher over the real classifier, in real threads."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.batcher import Batcher
+from service.classifier import OnnxClassifier
+from service.contract import Manifest
+from service.errors import InferenceFailed, NotReady
+from tests.bundles import linear_model, write_bundle
+from tests.stepped import ToyClassifier, picture
+
+
+class GatedClassifier(ToyClassifier):
+    """A classifier that stays in its thread until the gate opens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered = threading.Event()
+        self.gate = threading.Event()
+
+    def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.entered.set()
+        self.gate.wait()
+        return super().run(batch)
+
+
+class BrokenClassifier:
+    """A classifier that ends with an exception which no future can carry."""
+
+    provider = "toy"
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.manifest = manifest
+
+    def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        raise StopIteration
+
+
+async def test_many_callers_each_get_the_logits_of_their_own_image(tmp_path: Path) -> None:
+    classifier = OnnxClassifier(write_bundle(tmp_path), provider="cpu")
+    images = np.random.default_rng(1).integers(0, 256, (200, 32, 32, 3), dtype=np.uint8)
+    batcher = Batcher(classifier, max_queue=200, max_batch=16, workers=2)
+    await batcher.start()
+    outcomes = await asyncio.gather(*(batcher.submit(image) for image in images))
+    await batcher.drain()
+    logits = np.stack([outcome.logits for outcome in outcomes])
+    assert np.allclose(logits, linear_model().logits(images), atol=1e-4)
+    assert all(outcome.queue_seconds >= 0 for outcome in outcomes)
+    assert all(outcome.inference_seconds > 0 for outcome in outcomes)
+
+
+async def test_the_loop_turns_while_a_batch_runs_and_drain_waits_for_it() -> None:
+    classifier = GatedClassifier()
+    batcher = Batcher(classifier, max_queue=4, max_batch=4, workers=1)
+    await batcher.start()
+    running = asyncio.create_task(batcher.submit(picture(3)))
+    await asyncio.to_thread(classifier.entered.wait)
+    draining = asyncio.create_task(batcher.drain())
+    classifier.gate.set()
+    await draining
+    assert running.done()
+    assert (await running).logits[0] == 3
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("inference")]
+
+
+async def test_a_drain_leaves_a_stuck_thread_behind_at_its_limit() -> None:
+    classifier = GatedClassifier()
+    batcher = Batcher(classifier, max_queue=4, max_batch=4, workers=1)
+    await batcher.start()
+    stuck = asyncio.create_task(batcher.submit(picture(3)))
+    await asyncio.to_thread(classifier.entered.wait)
+    await batcher.drain(limit=0)
+    (error,) = await asyncio.gather(stuck, return_exceptions=True)
+    assert isinstance(error, NotReady)
+    (running,) = batcher._running
+    classifier.gate.set()
+    await running
+
+
+async def test_an_exception_that_no_future_can_carry_still_ends_the_job() -> None:
+    batcher = Batcher(
+        BrokenClassifier(ToyClassifier().manifest), max_queue=1, max_batch=1, workers=1
+    )
+    await batcher.start()
+    (error,) = await asyncio.gather(batcher.submit(picture(1)), return_exceptions=True)
+    assert isinstance(error, InferenceFailed)
+    assert isinstance(error.__cause__, StopIteration)
+    await batcher.drain()
