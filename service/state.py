@@ -40,6 +40,8 @@ class ServiceState:
         )
         self.failure: Exception | None = None
         self.leaving = False
+        self.settled = asyncio.Event()
+        """Set once the model is warm or could not be loaded."""
         self._labeller: Labeller | None = None
         metrics.queue_bound.set(settings.max_queue)
         metrics.images_bound.set(settings.max_images_in_flight)
@@ -90,6 +92,7 @@ class ServiceState:
             await labeller.start()
         except Exception as error:  # noqa: BLE001  # whatever it is, the service cannot serve
             self.failure = error
+            self.settled.set()
             return
         manifest = labeller.manifest
         self.metrics.model.info(
@@ -97,6 +100,7 @@ class ServiceState:
         )
         self.metrics.provider.info({"provider": labeller.provider})
         self._labeller = labeller
+        self.settled.set()
         _log.info(
             "ready", model=manifest.name, version=manifest.version, provider=labeller.provider
         )

@@ -1,0 +1,185 @@
+"""The real application in the test's own process and loop, and a client on either side of HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+from fastapi import FastAPI
+from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry
+from starlette.types import Message
+
+from service.app import create_app
+from service.classifier import Classifier
+from service.contract import Manifest
+from service.loading import load_classifier
+from service.settings import Settings
+from service.state import ClassifierFactory, ServiceState
+
+RESCUE_SECONDS = 60
+"""A bound on hanging: what a test waits for has long happened, or never will."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running application, a client of it, and what it counts."""
+
+    app: FastAPI
+    client: httpx.AsyncClient
+    registry: CollectorRegistry
+
+    @property
+    def state(self) -> ServiceState:
+        state: ServiceState = self.app.state.service
+        return state
+
+    def value(self, name: str, **labels: str) -> float:
+        """Return a metric's value, zero for a series that nothing has counted yet."""
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+    def series(self, name: str, *labels: str) -> dict[tuple[str, ...], float]:
+        """Return every series of a metric by the values of its labels."""
+        return {
+            tuple(sample.labels[label] for label in labels): sample.value
+            for metric in self.registry.collect()
+            for sample in metric.samples
+            if sample.name == name
+        }
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, factory: ClassifierFactory = load_classifier, *, settled: bool = True
+) -> AsyncIterator[Served]:
+    """Run the application, by default until its model is loaded or has failed."""
+    registry = CollectorRegistry()
+    app = create_app(settings, factory, registry=registry)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://rotulo.test") as client:
+            served = Served(app, client, registry)
+            if settled:
+                await asyncio.wait_for(served.state.settled.wait(), RESCUE_SECONDS)
+            yield served
+
+
+class Gated:
+    """The real classifier behind a gate: a run tells that it began, and waits to be let through."""
+
+    def __init__(self, behind: Classifier) -> None:
+        self._behind = behind
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.began = asyncio.Event()
+        self.gate = threading.Event()
+        self.images_run = 0
+
+    @property
+    def manifest(self) -> Manifest:
+        return self._behind.manifest
+
+    @property
+    def provider(self) -> str:
+        return self._behind.provider
+
+    def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.images_run += len(batch)
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self.began.set)
+        assert self.gate.wait(RESCUE_SECONDS)
+        return self._behind.run(batch)
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, settings: Settings) -> AsyncIterator[tuple[Served, Gated]]:
+        """Run the application with its one inference thread behind a gate, opened at the end."""
+        made: list[Gated] = []
+
+        def factory(settings: Settings) -> Classifier:
+            made.append(cls(load_classifier(settings)))
+            return made[0]
+
+        one_thread = settings.model_copy(update={"inference_threads": 1})
+        async with running(one_thread, factory) as served:
+            gated = made[0]
+            gated._loop = asyncio.get_running_loop()
+            try:
+                yield served, gated
+            finally:
+                gated.gate.set()
+
+
+@dataclass
+class RawRequest:
+    """One request as the server hands it over, message by message, and what comes back."""
+
+    app: FastAPI
+    headers: dict[str, str] = field(default_factory=dict)
+    path: str = "/v1/labels"
+    method: str = "POST"
+    sent: list[Message] = field(default_factory=list)
+    received: int = 0
+
+    def __post_init__(self) -> None:
+        self._messages: asyncio.Queue[Message] = asyncio.Queue()
+        self.waiting = asyncio.Event()
+        """Set whenever the application waits for a message that has not come."""
+
+    def start(self) -> asyncio.Task[None]:
+        """Let the application begin to answer."""
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": self.method,
+            "path": self.path,
+            "raw_path": self.path.encode(),
+            "root_path": "",
+            "scheme": "http",
+            "query_string": b"",
+            "headers": [(k.lower().encode(), v.encode()) for k, v in self.headers.items()],
+            "client": ("192.0.2.1", 1),
+            "server": ("rotulo.test", 80),
+            "state": {},
+        }
+        return asyncio.ensure_future(self.app(scope, self._receive, self._send))
+
+    def body(self, chunks: Iterable[bytes], *, more: bool = False) -> None:
+        """Send chunks of a body; without ``more`` the last one ends it."""
+        parts = list(chunks)
+        for number, part in enumerate(parts, start=1):
+            more_body = more or number < len(parts)
+            self._messages.put_nowait(
+                {"type": "http.request", "body": part, "more_body": more_body}
+            )
+
+    def leave(self) -> None:
+        """Close the connection."""
+        self._messages.put_nowait({"type": "http.disconnect"})
+
+    @property
+    def status(self) -> int | None:
+        """The status of the answer, None while there is none."""
+        starts = [m["status"] for m in self.sent if m["type"] == "http.response.start"]
+        return starts[0] if starts else None
+
+    @property
+    def text(self) -> str:
+        return b"".join(m.get("body", b"") for m in self.sent).decode()
+
+    async def _receive(self) -> Message:
+        if self._messages.empty():
+            self.waiting.set()
+        message = await self._messages.get()
+        self.received += 1
+        return message
+
+    async def _send(self, message: Any) -> None:
+        self.sent.append(message)
