@@ -82,7 +82,7 @@ class Batcher:
     ) -> None:
         """Set the bounds: images that wait, images in one batch, and batches at one time.
 
-        The executor, by default ``workers`` threads, runs the batches and is shut down by ``drain``.
+        The executor, by default ``workers`` threads, runs batches and is shut down by ``drain``.
         """
         if min(max_queue, max_batch, workers) < 1:
             message = "max_queue, max_batch and workers must each be at least 1"
