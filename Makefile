@@ -79,11 +79,12 @@ programs:
 		else echo "Some tests need $$name: sudo apt-get install $$name" >&2; fi; done
 
 # Hash-checked, without dependency resolution: exactly what the lock says. The project
-# itself is installed in place, built by the pinned backend and nothing else.
+# itself is installed in place, built by the pinned backend and nothing else. Python compiles
+# what it imports, which is far less than all of TensorFlow.
 define install
 	@test -x $(1)/bin/pip || $(PYTHON) -m venv --clear $(1)
 	@echo 'Installing the packages of $(2) in $(1)'
-	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile \
 		-r requirements/build.txt -r $(2)
 	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
