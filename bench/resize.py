@@ -10,7 +10,7 @@ to `bench/resize.md`.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -27,8 +27,8 @@ from training.evaluate import wilson_interval
 MAX_PIXELS = 50_000_000
 RESULTS = Path(__file__).with_name("resize.md")
 # Nearest throws most of a photo away; it is there as the floor.
-FILTERS: tuple[Filter, ...] = get_args(Filter)
-POLICIES: tuple[Resize, ...] = get_args(Resize)
+FILTERS = tuple(Filter)
+POLICIES = tuple(Resize)
 
 
 @dataclass(frozen=True, slots=True)
