@@ -132,8 +132,8 @@ def _heading(bundle: Bundle, rounds: int, seconds: int) -> list[str]:
             f"Bundle {manifest.name}/{manifest.version} (`{manifest.model_sha256[:12]}…`), CPU, "
             f"{usable_cores()} cores ({platform.machine()}) shared by service and wrk, Python "
             f"{platform.python_version()}; {rounds} interleaved rounds of {seconds} s, medians; "
-            f"{PICTURES} pictures in turn. The limit is decode + session in batches of 16, one process "
-            "a core, no HTTP."
+            f"{PICTURES} pictures in turn. The limit is decode + session in batches of 16, one "
+            "process a core, no HTTP."
         ),
         "",
     ]
