@@ -81,6 +81,7 @@ def describe(app: FastAPI) -> None:
             )
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
             schemas["Problem"] = Problem.model_json_schema()
+            _forget_frameworks_errors(document)
             app.openapi_schema = document
         return app.openapi_schema
 
@@ -89,3 +90,14 @@ def describe(app: FastAPI) -> None:
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
     app.get("/openapi.json", include_in_schema=False)(document)
+
+
+def _forget_frameworks_errors(document: dict[str, Any]) -> None:
+    """Take out FastAPI's own shape of a 422, which our handler never lets through."""
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            content = operation["responses"].get("422", {}).get("content", {})
+            if content and MEDIA_TYPE not in content:
+                del operation["responses"]["422"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)

@@ -7,8 +7,6 @@ import threading
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
@@ -181,5 +179,5 @@ class RawRequest:
         self.received += 1
         return message
 
-    async def _send(self, message: Any) -> None:
+    async def _send(self, message: Message) -> None:
         self.sent.append(message)

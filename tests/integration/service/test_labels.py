@@ -109,9 +109,7 @@ async def test_the_size_is_that_of_the_upright_image(served: Served) -> None:
 async def test_names_are_in_the_language_asked_for(
     served: Served, png: bytes, lang: str, name: str
 ) -> None:
-    answer = await served.client.post(
-        f"/v1/labels?top_k=10&lang={lang}", content=png, headers=PNG
-    )
+    answer = await served.client.post(f"/v1/labels?top_k=10&lang={lang}", content=png, headers=PNG)
     assert {item["id"]: item["name"] for item in answer.json()["labels"]}["airplane"] == name
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from service.classifier import Classifier
 from service.errors import InferenceFailed
@@ -87,7 +89,10 @@ async def test_each_problem_has_its_status_its_slug_and_the_one_shape(
 ) -> None:
     response = await served.client.request(case.method, case.path, **case.kwargs)
     problem = response.json()
-    assert (response.status_code, problem["type"]) == (case.status, f"urn:rotulo:problem:{case.slug}")
+    assert (response.status_code, problem["type"]) == (
+        case.status,
+        f"urn:rotulo:problem:{case.slug}",
+    )
     assert response.headers["content-type"] == "application/problem+json"
     assert response.headers["content-language"] == "es"
     assert set(problem) == {"type", "title", "status", "detail", "request_id"}
@@ -133,7 +138,7 @@ class Failing:
     def __init__(self, behind: Classifier, error: Exception) -> None:
         self.manifest, self.provider, self._error = behind.manifest, behind.provider, error
 
-    def run(self, batch: object) -> Any:
+    def run(self, batch: object) -> NDArray[np.float32]:
         raise self._error
 
 

@@ -1,0 +1,169 @@
+"""The service as a process on a port: alive early, bounded at the edge, and leaving in order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import httpx
+import pytest
+
+from tests.bundles import write_bundle
+from tests.pictures import encode, quarters
+
+ROOT = Path(__file__).resolve().parents[2]
+RESCUE_SECONDS = 120
+HEADERS = {"content-type": "image/png"}
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bundles")
+    write_bundle(folder)
+    return folder
+
+
+class Process:
+    """A service that was started; its log is read line by line, which is how a test waits."""
+
+    def __init__(self, process: subprocess.Popen[str], log: IO[str]) -> None:
+        self.process = process
+        self._log = log
+        self.seen: list[dict[str, object]] = []
+
+    def wait_for(self, event: str) -> dict[str, object]:
+        """Read the log up to an event and return its line."""
+        for line in self._log:
+            entry: dict[str, object] = json.loads(line)
+            self.seen.append(entry)
+            if entry["event"] == event:
+                return entry
+        pytest.fail(f"the service ended without {event!r}; it said {self.seen}")
+
+    def read_to_the_end(self) -> int:
+        """Read the log until the process ends and return its exit code."""
+        self.seen += [json.loads(line) for line in self._log]
+        return self.process.wait(RESCUE_SECONDS)
+
+
+@contextmanager
+def service(bundles: Path, *flags: str) -> Iterator[Process]:
+    command = [sys.executable, "-m", "service", "serve", "--port", "0", "--log-format", "json"]
+    process = subprocess.Popen(
+        [*command, "--bundles", str(bundles), *flags],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={key: value for key, value in os.environ.items() if not key.startswith("ROTULO_")},
+    )
+    assert process.stderr is not None
+    try:
+        yield Process(process, process.stderr)
+    finally:
+        process.kill()
+        process.wait(RESCUE_SECONDS)
+        process.stderr.close()
+
+
+def address_of(running: Process) -> tuple[str, int]:
+    listening = running.wait_for("listening")
+    return str(listening["host"]), int(str(listening["port"]))
+
+
+def test_the_port_answers_before_the_model_is_loaded(bundles: Path) -> None:
+    with service(bundles) as running:
+        host, port = address_of(running)
+        assert "ready" not in {entry["event"] for entry in running.seen}
+        response = httpx.get(f"http://{host}:{port}/livez", timeout=RESCUE_SECONDS)
+        running.wait_for("ready")
+        ready = httpx.get(f"http://{host}:{port}/readyz", timeout=RESCUE_SECONDS)
+    assert response.status_code == 200
+    assert ready.status_code == 200
+    assert "server" not in response.headers
+
+
+def test_a_service_without_a_bundle_ends_with_a_clear_line(tmp_path: Path) -> None:
+    with service(tmp_path) as running:
+        assert running.read_to_the_end() == 1
+    (why,) = (entry for entry in running.seen if entry["event"] == "cannot start")
+    assert str(tmp_path) in str(why["reason"])
+
+
+def test_a_port_that_is_taken_ends_the_start(bundles: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with service(bundles, "--port", port) as running:
+            assert running.read_to_the_end() not in {0, -signal.SIGTERM}
+    assert any("address already in use" in str(entry["event"]) for entry in running.seen)
+
+
+def test_what_is_not_http_is_refused_with_a_problem(bundles: Path) -> None:
+    with service(bundles) as running:
+        with socket.create_connection(address_of(running)) as connection:
+            connection.settimeout(RESCUE_SECONDS)
+            connection.sendall(b"hola\r\n\r\n")
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"urn:rotulo:problem:bad-request" in answer
+
+
+def test_a_head_without_end_is_refused(bundles: Path) -> None:
+    with service(bundles) as running:
+        with socket.create_connection(address_of(running)) as connection:
+            connection.settimeout(RESCUE_SECONDS)
+            connection.sendall(b"GET /livez HTTP/1.1\r\nx: " + b"x" * 80_000)
+            answer = connection.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+def test_a_client_that_says_nothing_is_hung_up_on(bundles: Path) -> None:
+    with service(bundles, "--upload-timeout-seconds", "0.2") as running:
+        with socket.create_connection(address_of(running)) as connection:
+            connection.settimeout(RESCUE_SECONDS)
+            connection.sendall(b"GET /livez HTT")
+            assert connection.recv(65536) == b""
+
+
+async def test_sigterm_under_load_loses_nothing_that_was_accepted(bundles: Path) -> None:
+    """Clients send until /readyz tells them to go elsewhere, as a load balancer would."""
+    image = encode(quarters(640, 480), "PNG")
+    with service(bundles, "--lame-duck-seconds", "2") as running:
+        host, port = await asyncio.to_thread(address_of, running)
+        await asyncio.to_thread(running.wait_for, "ready")
+        told_to_leave = asyncio.Event()
+        under_load = asyncio.Event()
+        statuses: list[int] = []
+
+        async def send(client: httpx.AsyncClient) -> None:
+            while not told_to_leave.is_set():
+                response = await client.post("/v1/labels", content=image, headers=HEADERS)
+                statuses.append(response.status_code)
+                under_load.set()
+
+        async def probe(client: httpx.AsyncClient) -> None:
+            while (await client.get("/readyz")).status_code == 200:
+                pass
+            told_to_leave.set()
+
+        async with httpx.AsyncClient(
+            base_url=f"http://{host}:{port}", timeout=RESCUE_SECONDS
+        ) as client:
+            senders = [asyncio.create_task(send(client)) for _ in range(4)]
+            await under_load.wait()
+            running.process.send_signal(signal.SIGTERM)
+            await probe(client)
+            await asyncio.gather(*senders)
+        code = await asyncio.to_thread(running.read_to_the_end)
+    answered = [entry for entry in running.seen if entry.get("route") == "/v1/labels"]
+    assert code == 0
+    assert set(statuses) == {200}
+    assert len(answered) == len(statuses)

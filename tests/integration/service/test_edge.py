@@ -1,0 +1,72 @@
+"""What holds for every request: identifiers, headers, and nothing private in the log."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+
+import pytest
+
+from service.logs import configure_logging
+from service.middleware import DEFAULT_HEADERS
+from service.settings import Settings
+from tests.serving import Served, running
+
+
+@pytest.mark.parametrize("path", ["/livez", "/nada", "/openapi.json", "/metrics"])
+async def test_every_answer_carries_the_protective_headers(served: Served, path: str) -> None:
+    response = await served.client.get(path)
+    assert {name: response.headers.get(name) for name in DEFAULT_HEADERS} == DEFAULT_HEADERS
+
+
+async def test_a_sound_request_id_is_kept(served: Served) -> None:
+    response = await served.client.get("/livez", headers={"x-request-id": "abc-1.2_3"})
+    assert response.headers["x-request-id"] == "abc-1.2_3"
+
+
+@pytest.mark.parametrize("given", ["", "a b", "x" * 65, "<script>", 'a"b'])
+async def test_an_unsound_request_id_is_replaced(served: Served, given: str) -> None:
+    response = await served.client.get("/livez", headers={"x-request-id": given})
+    assert response.headers["x-request-id"] != given
+    assert len(response.headers["x-request-id"]) == 32
+
+
+async def test_only_the_named_origins_may_call_from_a_page(settings: Settings) -> None:
+    friendly = settings.model_copy(update={"cors_origins": ("https://www.example.cl",)})
+    async with running(friendly) as served:
+        friend = await served.client.get("/livez", headers={"origin": "https://www.example.cl"})
+        stranger = await served.client.get("/livez", headers={"origin": "https://example.cl"})
+    assert friend.headers["access-control-allow-origin"] == "https://www.example.cl"
+    assert "access-control-allow-origin" not in stranger.headers
+
+
+async def test_a_log_line_tells_the_request_and_nothing_private(
+    settings: Settings, png: bytes
+) -> None:
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # the client's own lines
+    lines = io.StringIO()
+    configure_logging(settings, lines)
+    try:
+        async with running(settings) as served:
+            await served.client.post(
+                "/v1/labels?top_k=1",
+                files={"file": ("ficha de Ana.png", png)},
+                headers={"x-request-id": "la-de-ana"},
+            )
+            await served.client.get("/wp-admin/ana.php")
+    finally:
+        configure_logging(settings)
+    logged = [json.loads(line) for line in lines.getvalue().splitlines()]
+    labelled, unknown = (line for line in logged if line["event"] == "request")
+    assert labelled["request_id"] == "la-de-ana"
+    assert (labelled["method"], labelled["route"], labelled["status"]) == (
+        "POST",
+        "/v1/labels",
+        200,
+    )
+    assert set(labelled["timing_ms"]) == {"read", "decode", "queue", "inference", "total"}
+    assert unknown["route"] == "unmatched"
+    assert "Ana" not in lines.getvalue()
+    assert "ana.php" not in lines.getvalue()
+    assert "127.0.0.1" not in lines.getvalue()
