@@ -53,7 +53,7 @@ def test_a_line_that_is_no_hashed_pin_is_named(
     copy = tmp_path / "serve-cpu.txt"
     copy.write_text((root / "requirements" / copy.name).read_text("utf-8") + line + "\n", "utf-8")
     faults = lock.faults(copy, lock.dependency_digest())
-    assert faults == [f"serve-cpu.txt: not a pin with its hash: {line}"]
+    assert f"serve-cpu.txt: not a pin with its hash: {line}" in faults
 
 
 def test_serving_locks_hold_no_tensorflow_and_one_onnx_runtime(
