@@ -16,7 +16,9 @@ FORBIDDEN_STEMS = re.compile(r"(^|_)(utils?|helpers?|common|managers?|misc)(_|$)
 # Homes of people, and the folders in which builds and checkouts happen to lie.
 MACHINE_PATH = re.compile(r"(?<![\w.~/:-])/(home|root|Users|work|mnt|tmp|build)/\w+")
 # Indexes of Python, Node and Debian packages, and mirrors of them.
-INDEX_HOST = re.compile(r"\b(pypi\.[a-z]|python[h]osted|registry\.[a-z]|npm[j]s|deb\.[a-z]+\.org)")
+INDEX_HOST = re.compile(
+    r"\b(pypi\.[a-z]|python[h]osted|registry\.[a-z]+\.(org|com|io)|npm[j]s|deb\.[a-z]+\.org)"
+)
 KINDS = {"unit", "property", "integration", "e2e", "architecture"}
 
 
