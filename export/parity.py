@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from export.errors import ParityError
 from service.classifier import Classifier
+from service.errors import InferenceFailed
 from training.recipe import Views
 from training.views import logits_of
 
@@ -33,17 +34,21 @@ def prove_parity(
     """Compare the logits of both on images [N, H, W, C], in batches and one by one.
 
     Raises:
-        ParityError: there are too few images, a top-1 differs, or a logit by more than `TOLERANCE`.
+        ParityError: there are too few images, the file fails on some, a top-1 differs, or a logit
+            by more than `TOLERANCE`.
     """
     if len(images) < MINIMUM_IMAGES:
         raise ParityError(f"parity needs {MINIMUM_IMAGES} images or more, got {len(images)}")
     # On a processor, because a GPU's TensorFloat-32 would make Keras the less exact of the two.
     with tf.device("CPU:0"):
         expected = logits_of(model, views, images)
-    singles = min(SINGLES, len(images))
-    together = _difference(classifier_logits(classifier, images), expected)
-    alone = _difference(classifier_logits(classifier, images[:singles], 1), expected[:singles])
-    return Parity(len(images), max(together, alone))
+    try:
+        together = classifier_logits(classifier, images)
+        alone = classifier_logits(classifier, images[:SINGLES], batch=1)
+    except InferenceFailed as error:
+        raise ParityError("the ONNX file gives no finite logits for real images") from error
+    largest = max(_difference(together, expected), _difference(alone, expected[:SINGLES]))
+    return Parity(len(images), largest)
 
 
 def classifier_logits(

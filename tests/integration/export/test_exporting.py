@@ -1,0 +1,202 @@
+"""The whole way of an export on small models: what comes out, and that failures leave nothing."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from export.calibration import read_calibration
+from export.errors import BundleExists, ExportError, ParityError
+from export.exporting import Exported, Target, export
+from export.parity import MINIMUM_IMAGES, TOLERANCE
+from export.wording import Wording
+from service.bundles import find_bundles, load_bundle
+from service.classifier import OnnxClassifier
+from service.contract import Figure, LocalisedText
+from tests.colours import CLASSES
+from tests.runs import recipe_of, write_random_weights, write_run
+from training.data import Split
+from training.fit import load_model
+from training.recipe import Airbench, Recipe, ResNet, TinyCnn
+from training.run import Run
+from training.settings import TrainingSettings
+from training.views import logits_of
+
+TITLE = LocalisedText(es="Colores", en="Colours")
+WORDING = Wording(name="colours", title=TITLE)
+SMALL = (8, 8, 8)
+
+
+def export_to(run: Run, out: Path, validation: Split, *, replace: bool = False) -> Exported:
+    return export(
+        run,
+        read_calibration(run),
+        validation.images,
+        Target(out, replace=replace),
+        WORDING,
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, validation: Split) -> Run:
+    return write_run(tmp_path_factory.mktemp("run"), validation=validation)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, run: Run, validation: Split) -> Exported:
+    return export_to(run, tmp_path_factory.mktemp("bundles"), validation)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        pytest.param(recipe_of(TinyCnn(width=4), "single"), id="tiny-single"),
+        pytest.param(recipe_of(TinyCnn(width=4), "flip-shift"), id="tiny-flip-shift"),
+        pytest.param(recipe_of(Airbench(widths=SMALL), "flip"), id="airbench-gelu-flip"),
+        pytest.param(recipe_of(Airbench(widths=SMALL, activation="relu")), id="airbench-relu"),
+        pytest.param(recipe_of(ResNet(depth=8, width=4), "flip"), id="resnet-flip"),
+    ],
+)
+def test_the_bundle_says_what_keras_says_and_holds_no_norm(
+    recipe: Recipe, tmp_path: Path, validation: Split
+) -> None:
+    run = write_run(tmp_path / "run", recipe, validation=validation)
+    exported = export_to(run, tmp_path / "out", validation)
+
+    bundle = load_bundle(tmp_path / "out" / "colours" / "1")
+    images = validation.images[:37]
+    given = OnnxClassifier(bundle, provider="cpu").run(images)
+    expected = logits_of(load_model(run), recipe.views, images)
+    assert exported.parity.largest_difference <= TOLERANCE
+    np.testing.assert_allclose(given, expected, atol=TOLERANCE)
+    # An affine layer of which nothing is left is one that the convolutions took in.
+    kinds = [node.op_type for node in onnx.load(bundle.model_path).graph.node]
+    assert not {"BatchNormalization", "Tanh", "Max"} & set(kinds)
+    between = kinds[kinds.index("Conv") : len(kinds) - kinds[::-1].index("Conv")]
+    assert between.count("Mul") == 0
+
+
+def test_a_bundle_holds_its_three_files_and_nothing_else_is_left(exported: Exported) -> None:
+    path = exported.bundle.path
+    assert {file.name for file in path.iterdir()} == {
+        "model.onnx",
+        "manifest.json",
+        "MODEL_CARD.md",
+    }
+    assert [entry.name for entry in path.parent.parent.iterdir()] == ["colours"]
+    assert find_bundles(path.parent.parent) == (exported.bundle,)
+
+
+def test_the_manifest_is_true_of_the_run(exported: Exported, run: Run) -> None:
+    manifest = exported.bundle.manifest
+    calibration = run.read("calibration.json")
+    assert [label.id for label in manifest.labels] == [name.id for name in CLASSES]
+    assert manifest.temperature == calibration["temperature"]
+    assert manifest.abstention.accept == calibration["accept"]
+    assert manifest.provenance.recipe == run.config.recipe.name
+    assert manifest.provenance.data_sha256 == run.read("data.json")["sha256"]
+    assert manifest.provenance.parameters == load_model(run).count_params()
+    assert {"keras", "onnx", "tf2onnx"} <= set(manifest.provenance.versions)
+
+
+def test_an_export_without_test_figures_says_so(exported: Exported) -> None:
+    figures = exported.bundle.manifest.figures
+    assert {figure.split for figure in figures} == {"validation"}
+    assert figures[-1] == Figure(
+        name="largest_logit_difference",
+        value=exported.parity.largest_difference,
+        n=MINIMUM_IMAGES,
+        split="validation",
+        conditions="model.onnx against Keras, float32, the same top-1 on all",
+    )
+    card = (exported.bundle.path / "MODEL_CARD.md").read_text("utf-8")
+    assert "The test split has not been measured." in card
+    assert "Todavía no se ha medido" in card
+
+
+def test_the_same_run_gives_the_same_file_again(
+    exported: Exported, run: Run, tmp_path: Path, validation: Split
+) -> None:
+    again = export_to(run, tmp_path, validation)
+    assert again.bundle.manifest.model_sha256 == exported.bundle.manifest.model_sha256
+
+
+def test_logits_that_are_no_numbers_fail_the_export_and_leave_nothing(
+    tmp_path: Path, validation: Split
+) -> None:
+    run = write_run(tmp_path / "run", validation=validation)
+    write_random_weights(run, seed=0, spoiled=True)
+    with pytest.raises(ParityError, match="no finite logits"):
+        export_to(run, tmp_path / "out", validation)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_too_few_images_fail_the_export_and_leave_nothing(
+    run: Run, tmp_path: Path, validation: Split
+) -> None:
+    few = Split(validation.images[:-1], validation.labels[:-1])
+    with pytest.raises(ParityError, match="2000 images or more, got 1999"):
+        export_to(run, tmp_path, few)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bundle_that_is_there_is_kept_unless_it_is_to_be_replaced(
+    tmp_path: Path, validation: Split
+) -> None:
+    run = write_run(tmp_path / "run", validation=validation)
+    first = export_to(run, tmp_path / "out", validation).bundle
+    write_random_weights(run, seed=1)
+    with pytest.raises(BundleExists, match="--replace"):
+        export_to(run, tmp_path / "out", validation)
+    assert load_bundle(first.path) == first
+    second = export_to(run, tmp_path / "out", validation, replace=True).bundle
+    assert second.path == first.path
+    assert second.manifest.model_sha256 != first.manifest.model_sha256
+    assert [entry.name for entry in (tmp_path / "out").iterdir()] == ["colours"]
+
+
+def test_a_target_that_is_no_folder_is_named(run: Run, tmp_path: Path, validation: Split) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExportError, match="file/out cannot be written to"):
+        export_to(run, tmp_path / "file" / "out", validation)
+
+
+KILLED_AT_THE_LAST_STEP = """
+import os, signal, sys
+from pathlib import Path
+from export.calibration import read_calibration
+from export.exporting import Target, export
+from tests.integration.export.test_exporting import WORDING
+from tests.runs import many_colours, validation_of
+from training.run import Run
+from training.settings import TrainingSettings
+
+def tell(step):
+    if step == "Putting the bundle in its place":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+many_colours()
+run = Run.open(Path(sys.argv[1]))
+images = validation_of(TrainingSettings(data_dir=Path(sys.argv[2]))).images
+export(run, read_calibration(run), images, Target(Path(sys.argv[3])), WORDING, tell=tell)
+"""
+
+
+def test_a_killed_export_leaves_no_bundle_and_another_process_makes_the_same_file(  # noqa: PLR0913
+    exported: Exported, run: Run, root: Path, tmp_path: Path, validation: Split, many: TrainingSettings
+) -> None:
+    command = [sys.executable, "-c", KILLED_AT_THE_LAST_STEP]
+    arguments = [str(run.folder), str(many.data_dir), str(tmp_path)]
+    killed = subprocess.run([*command, *arguments], cwd=root, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert find_bundles(tmp_path) == ()
+    (left,) = tmp_path.glob(".export-*/colours/1/model.onnx")
+    assert left.read_bytes() == exported.bundle.model_path.read_bytes()
+    assert find_bundles(tmp_path) == ()
+    assert export_to(run, tmp_path, validation).bundle == load_bundle(tmp_path / "colours" / "1")
