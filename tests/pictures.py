@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from typing import Any
 
 import numpy as np
@@ -56,3 +58,22 @@ def encode_turned(upright: Image.Image, name: str, orientation: int) -> bytes:
     exif = Image.Exif()
     exif[_ORIENTATION] = orientation
     return encode(stored, name, exif=exif)
+
+
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    """Return one chunk of a PNG file with its length and check sum."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png(
+    width: int, height: int, *, depth: int, colour: int, rows: bytes, extra: bytes = b""
+) -> bytes:
+    """Return a PNG file of the given header and raw rows, true to each other or not."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + png_chunk(b"IHDR", header)
+        + extra
+        + png_chunk(b"IDAT", zlib.compress(rows))
+        + png_chunk(b"IEND", b"")
+    )
