@@ -66,7 +66,7 @@ class Catalogue:
         return written
 
     def megabytes(self, size: int) -> str:
-        """Return a size in bytes as megabytes, binary unless it is whole in decimal; rounded down."""
+        """Return a size in bytes as megabytes, decimal where they are whole, rounded down."""
         tenths = 10 * size // (_MB if size % _MB == 0 else _MIB)
         return self.text("unit.megabytes", value=self.decimal(tenths / 10, 1 if tenths % 10 else 0))
 

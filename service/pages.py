@@ -87,6 +87,7 @@ class EditorPage:
         self, catalogues: Mapping[Lang, Catalogue], assets: Assets, environment: Environment
     ) -> None:
         self.assets = assets
+        self.environment = environment
         self._catalogues = catalogues
         self._template = environment.get_template("page.html")
 
@@ -128,7 +129,10 @@ class EditorPage:
         return self._render(request, "page.title_error", problem=view)
 
     def _render(
-        self, request: PageRequest, title_key: str | None = None, **parts: Any  # noqa: ANN401
+        self,
+        request: PageRequest,
+        title_key: str | None = None,
+        **parts: Any,
     ) -> str:
         t = self._catalogues[request.lang]
         plain = t.text("page.title")

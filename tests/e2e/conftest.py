@@ -9,25 +9,18 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 import pytest
-from playwright.sync_api import (
-    Browser,
-    BrowserContext,
-    ConsoleMessage,
-    Page,
-    Request,
-    sync_playwright,
-)
+from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.browsing import Visitor
 from tests.bundles import write_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
+STEP_MILLISECONDS = 20_000  # a bound on waiting for one thing on a busy machine
 FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
@@ -82,42 +75,11 @@ def service_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def browser(chromium: Path) -> Iterator[Browser]:
     """Start Chromium for one module: Playwright's loop must end before other tests need theirs."""
     flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS
+    expect.set_options(timeout=STEP_MILLISECONDS)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium, args=flags)
         yield running
         running.close()
-
-
-@dataclass
-class Visitor:
-    """Opens pages of the service, and keeps what no flow may ever do."""
-
-    browser: Browser
-    address: str
-    foreign: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-    contexts: list[BrowserContext] = field(default_factory=list)
-
-    def open(self, path: str = "/", **options: Any) -> Page:
-        """Open a page in a context of its own; options are Playwright's for a context."""
-        chosen = {"locale": "es-CL", "viewport": {"width": 1280, "height": 800}, **options}
-        context = self.browser.new_context(**chosen)
-        self.contexts.append(context)
-        page = context.new_page()
-        page.on("request", self._note_request)
-        page.on("console", self._note_message)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.goto(self.address + path)
-        return page
-
-    def _note_request(self, request: Request) -> None:
-        if not request.url.startswith((self.address + "/", f"blob:{self.address}/")):
-            self.foreign.append(request.url)
-
-    def _note_message(self, message: ConsoleMessage) -> None:
-        # A refused image is answered with a 4xx, which Chromium writes to the console too.
-        if message.type == "error" and "Failed to load resource" not in message.text:
-            self.complaints.append(message.text)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import FilePayload, Page, expect
 
-from tests.e2e.conftest import Visitor
-from tests.e2e.drawings import drawing
+from tests.browsing import Visitor
+from tests.drawings import drawing
 
 pytestmark = pytest.mark.browser
 

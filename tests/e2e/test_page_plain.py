@@ -7,8 +7,8 @@ import re
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from tests.e2e.conftest import Visitor
-from tests.e2e.drawings import drawing
+from tests.browsing import Visitor
+from tests.drawings import drawing
 
 pytestmark = pytest.mark.browser
 
@@ -40,7 +40,7 @@ def test_the_plain_form_gives_labels_and_reasons_in_the_order_sent(visitor: Visi
         expect(cards.nth(n)).to_contain_text("JPEG, 960 × 640 píxeles")
         expect(cards.nth(n).locator(".badge")).to_have_text(re.compile("Segura|Revisar|No sé"))
         expect(cards.nth(n).locator(".score")).to_have_count(5)
-        expect(cards.nth(n).locator(".score-percent").first).to_have_text(re.compile(r",\d %$"))
+        expect(cards.nth(n).locator(".score-percent").first).to_have_text(re.compile(r",\d\s%$"))
     expect(cards.nth(1)).to_contain_text("Imagen dañada")
 
 

@@ -1,0 +1,147 @@
+"""Every word of the page is in the catalogues, in both languages, and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+import pytest
+
+from service.assets import STATIC
+from service.errors import Lang, RotuloError
+from service.i18n import LANGUAGES, LOCALES, Catalogue, load_catalogues
+from service.images import MEDIA_TYPES
+from service.pages import FORMAT_NAMES, TEMPLATES, EditorPage, PageRequest
+from service.schemas import Problem
+from service.settings import Settings
+
+PLACES = re.compile(r"\{\w+\}")
+TEMPLATE_KEY = re.compile(r"t\.(?:text|count)\(\s*'([\w.]+)'")
+CONDITIONAL_KEY = re.compile(r"'(card\.\w+)' if|else '(card\.\w+)'")
+SCRIPT_KEY = re.compile(r"\b(text|count)\(\s*\"([\w.]+)\"")
+CODE_KEY = re.compile(r"\"((?:page|announce|card|unit)\.[\w.]+)\"")
+FAMILIES = ("decision.", "meaning.", "about.reading.", "error.")
+"""Keys whose last part is a fact: a decision or the kind of a problem."""
+
+
+def texts(lang: Lang) -> dict[str, str]:
+    loaded: dict[str, str] = json.loads((LOCALES / f"{lang}.json").read_text(encoding="utf-8"))
+    return loaded
+
+
+def keys_in_use() -> set[str]:
+    found: set[str] = set()
+    for template in TEMPLATES.glob("*.html"):
+        source = template.read_text(encoding="utf-8")
+        found.update(TEMPLATE_KEY.findall(source))
+        found.update(key for pair in CONDITIONAL_KEY.findall(source) for key in pair if key)
+    for script in STATIC.glob("*.js"):
+        found.update(key for _, key in SCRIPT_KEY.findall(script.read_text(encoding="utf-8")))
+    for module in ("pages.py", "i18n.py"):
+        source = (TEMPLATES.parent / module).read_text(encoding="utf-8")
+        found.update(CODE_KEY.findall(source))
+    return found - {"page.html"}
+
+
+def in_catalogue(key: str, known: set[str]) -> bool:
+    return key in known or {f"{key}.one", f"{key}.other"} <= known
+
+
+def test_both_languages_have_the_same_keys_and_places() -> None:
+    es, en = texts("es"), texts("en")
+    assert es.keys() == en.keys()
+    assert all(es.values())
+    assert all(en.values())
+    different = [key for key in es if set(PLACES.findall(es[key])) != set(PLACES.findall(en[key]))]
+    assert different == []
+
+
+def test_every_key_that_is_asked_for_exists() -> None:
+    known = set(texts("es"))
+    missing = sorted(key for key in keys_in_use() if not in_catalogue(key, known))
+    assert missing == []
+
+
+def test_every_text_is_asked_for_somewhere() -> None:
+    used = keys_in_use()
+    unused = [
+        key
+        for key in texts("es")
+        if not key.startswith((*FAMILIES, "problem."))
+        and key not in used
+        and key.removesuffix(".one").removesuffix(".other") not in used
+    ]
+    assert unused == []
+
+
+def test_every_kind_of_problem_with_words_of_its_own_exists() -> None:
+    def family(kind: type[RotuloError]) -> Iterator[str]:
+        yield kind.slug
+        for child in kind.__subclasses__():
+            yield from family(child)
+
+    told = {key.removeprefix("error.") for key in texts("es") if key.startswith("error.")}
+    assert told - {"network"} <= set(family(RotuloError))
+
+
+class VisibleText(HTMLParser):
+    """Collects what a person may see or hear: text, and attributes that are read out."""
+
+    SPOKEN = frozenset({"alt", "aria-label", "placeholder", "title"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+        self._in_script = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._in_script = tag == "script"
+        self.said += [value for name, value in attrs if name in self.SPOKEN and value]
+        if tag == "meta" and ("name", "description") in attrs:
+            self.said.append(dict(attrs)["content"] or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_script = False
+
+    def handle_data(self, data: str) -> None:
+        if data.strip() and not self._in_script:
+            self.said.append(data.strip())
+
+
+def marked_page() -> EditorPage:
+    """Return the page with catalogues in which every text carries a mark."""
+    plain = EditorPage.load()
+    marked = {
+        lang: Catalogue(lang, {key: f"⟦{text}⟧" for key, text in catalogue.texts.items()})
+        for lang, catalogue in load_catalogues().items()
+    }
+    return EditorPage(marked, plain.assets, plain.environment)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_no_visible_text_is_written_into_a_template(lang: Lang) -> None:
+    asked = PageRequest(lang, "", None, Settings())
+    problem = Problem(type="urn:x:overloaded", title="⟦⟧", status=503, detail="", request_id="")
+    page = marked_page()
+    for html in (page.empty(asked), page.nothing_chosen(asked), page.results(asked, [problem])):
+        seen = VisibleText()
+        seen.feed(html)
+        assert [said for said in seen.said if "⟦" not in said] == ["Español", "English"]
+
+
+def test_no_sentence_is_written_into_a_script() -> None:
+    literal = re.compile(r"\"([^\"\n]*)\"")
+    comment = re.compile(r"/\*.*?\*/|^\s*//.*$", re.DOTALL | re.MULTILINE)
+    sentences = [
+        said
+        for script in STATIC.glob("*.js")
+        for said in literal.findall(comment.sub("", script.read_text(encoding="utf-8")))
+        if re.search(r"[a-záéíóúñ] [a-záéíóúñ]|[^\x00-\x7f]", said, re.IGNORECASE)
+    ]
+    assert sentences == []
+
+
+def test_every_format_that_is_taken_has_its_name() -> None:
+    assert set(FORMAT_NAMES) == set(MEDIA_TYPES.values())
