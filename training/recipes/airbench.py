@@ -12,8 +12,11 @@ What differs here, and why:
   images in the paper, so both are halved, and the batch norm's momentum goes from 0.6 to its square
   root.
 - GELU by its tanh formula: TensorFlow's exact GELU has no ONNX form (Erfc).
-- More epochs: cheaper for whoever is served than the paper's six views, which cost six times a
-  single one at every request.
+- Twelve epochs instead of 9.9, to stand clear of 94 %.
+
+The six views (the image and its mirror image, unshifted and shifted by a pixel along a diagonal)
+were chosen on validation: after five epochs on 45,000 images 91.52 % right, against 91.20 % with
+the mirror image alone and 90.72 % without any. They cost six passes an image.
 """
 
 from training.recipe import (
@@ -53,6 +56,6 @@ AIRBENCH94 = register(
             lookahead=Lookahead(),
             whitening_bias_epochs=3,
         ),
-        views="flip",
+        views="flip-shift",
     )
 )
