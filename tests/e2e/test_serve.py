@@ -79,6 +79,10 @@ def address_of(running: Process) -> tuple[str, int]:
     return str(listening["host"]), int(str(listening["port"]))
 
 
+def connected(running: Process) -> socket.socket:
+    return socket.create_connection(address_of(running), timeout=RESCUE_SECONDS)
+
+
 def test_the_port_answers_before_the_model_is_loaded(bundles: Path) -> None:
     with service(bundles) as running:
         host, port = address_of(running)
@@ -107,30 +111,27 @@ def test_a_port_that_is_taken_ends_the_start(bundles: Path) -> None:
 
 
 def test_what_is_not_http_is_refused_with_a_problem(bundles: Path) -> None:
-    with service(bundles) as running:
-        with socket.create_connection(address_of(running)) as connection:
-            connection.settimeout(RESCUE_SECONDS)
-            connection.sendall(b"hola\r\n\r\n")
-            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    with service(bundles) as running, connected(running) as connection:
+        connection.sendall(b"hola\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert b"urn:rotulo:problem:bad-request" in answer
 
 
 def test_a_head_without_end_is_refused(bundles: Path) -> None:
-    with service(bundles) as running:
-        with socket.create_connection(address_of(running)) as connection:
-            connection.settimeout(RESCUE_SECONDS)
-            connection.sendall(b"GET /livez HTTP/1.1\r\nx: " + b"x" * 80_000)
-            answer = connection.recv(65536)
+    with service(bundles) as running, connected(running) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nx: " + b"x" * 80_000)
+        answer = connection.recv(65536)
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
 
 
 def test_a_client_that_says_nothing_is_hung_up_on(bundles: Path) -> None:
-    with service(bundles, "--upload-timeout-seconds", "0.2") as running:
-        with socket.create_connection(address_of(running)) as connection:
-            connection.settimeout(RESCUE_SECONDS)
-            connection.sendall(b"GET /livez HTT")
-            assert connection.recv(65536) == b""
+    with (
+        service(bundles, "--upload-timeout-seconds", "0.2") as running,
+        connected(running) as connection,
+    ):
+        connection.sendall(b"GET /livez HTT")
+        assert connection.recv(65536) == b""
 
 
 async def test_sigterm_under_load_loses_nothing_that_was_accepted(bundles: Path) -> None:
@@ -139,6 +140,8 @@ async def test_sigterm_under_load_loses_nothing_that_was_accepted(bundles: Path)
     with service(bundles, "--lame-duck-seconds", "2") as running:
         host, port = await asyncio.to_thread(address_of, running)
         await asyncio.to_thread(running.wait_for, "ready")
+        # Read on, so that a full pipe never holds the service up.
+        ended = asyncio.create_task(asyncio.to_thread(running.read_to_the_end))
         told_to_leave = asyncio.Event()
         under_load = asyncio.Event()
         statuses: list[int] = []
@@ -162,7 +165,7 @@ async def test_sigterm_under_load_loses_nothing_that_was_accepted(bundles: Path)
             running.process.send_signal(signal.SIGTERM)
             await probe(client)
             await asyncio.gather(*senders)
-        code = await asyncio.to_thread(running.read_to_the_end)
+        code = await ended
     answered = [entry for entry in running.seen if entry.get("route") == "/v1/labels"]
     assert code == 0
     assert set(statuses) == {200}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from service.settings import Settings
 from tests.serving import RawRequest, Served, running
@@ -21,8 +23,8 @@ class Ledger:
         self.images: Counter[tuple[str, ...]] = Counter()
         self.problems: Counter[tuple[str, ...]] = Counter()
 
-    async def ask(self, method: str, path: str, route: str, **kwargs: object) -> None:
-        response = await self.served.client.request(method, path, **kwargs)  # type: ignore[arg-type]
+    async def ask(self, method: str, path: str, route: str, **kwargs: Any) -> None:
+        response = await self.served.client.request(method, path, **kwargs)
         self.requests[route, method, str(response.status_code)] += 1
         if response.headers["content-type"] not in {
             "application/json",
@@ -51,31 +53,25 @@ async def test_metrics_equal_the_clients_ledger(settings: Settings, png: bytes) 
     async with running(tight) as served:
         ledger = Ledger(served)
 
-        def one() -> object:
+        def one() -> Awaitable[None]:
             files = [("file", ("x", chance.choice([png, png[:40], b"%PDF"])))] * 3
-            return chance.choice(
-                [
-                    lambda: ledger.ask(
-                        "POST", "/v1/labels", "/v1/labels", content=png, headers=PNG
-                    ),
-                    lambda: ledger.ask(
-                        "POST", "/v1/labels", "/v1/labels", content=b"x" * 5000, headers=PNG
-                    ),
-                    lambda: ledger.ask(
-                        "POST", "/v1/labels?top_k=0", "/v1/labels", content=png, headers=PNG
-                    ),
-                    lambda: ledger.ask("POST", "/v1/labels/batch", "/v1/labels/batch", files=files),
-                    lambda: ledger.ask("GET", f"/{chance.random()}", "unmatched"),
-                    lambda: ledger.ask("PUT", "/v1/models", "/v1/models"),
-                    lambda: ledger.ask("GET", "/v1/models/linear", "/v1/models/{name}"),
-                    lambda: ledger.ask("GET", "/openapi.json", "/openapi.json"),
-                    lambda: ledger.ask("GET", "/metrics", "/metrics"),
-                    lambda: ledger.leave(png[:30]),
-                ]
-            )()
+            raw, ask = "/v1/labels", ledger.ask
+            choices: list[Callable[[], Awaitable[None]]] = [
+                lambda: ask("POST", raw, raw, content=png, headers=PNG),
+                lambda: ask("POST", raw, raw, content=b"x" * 5000, headers=PNG),
+                lambda: ask("POST", f"{raw}?top_k=0", raw, content=png, headers=PNG),
+                lambda: ask("POST", f"{raw}/batch", f"{raw}/batch", files=files),
+                lambda: ask("GET", f"/{chance.random()}", "unmatched"),
+                lambda: ask("PUT", "/v1/models", "/v1/models"),
+                lambda: ask("GET", "/v1/models/linear", "/v1/models/{name}"),
+                lambda: ask("GET", "/openapi.json", "/openapi.json"),
+                lambda: ask("GET", "/metrics", "/metrics"),
+                lambda: ledger.leave(png[:30]),
+            ]
+            return chance.choice(choices)()
 
         for _ in range(25):
-            await asyncio.gather(*(one() for _ in range(8)))  # type: ignore[call-overload]
+            await asyncio.gather(*(one() for _ in range(8)))
 
         assert served.series("rotulo_requests_total", "route", "method", "status") == dict(
             ledger.requests
