@@ -40,7 +40,10 @@ def optimise(proto: onnx.ModelProto) -> onnx.ModelProto:
     Raises:
         ConversionFailed: the result is not valid, or needs more than the standard's operators.
     """
-    raised = version_converter.convert_version(proto, OPSET)
+    try:
+        raised = version_converter.convert_version(proto, OPSET)
+    except version_converter.ConvertError as error:
+        raise ConversionFailed(f"the graph cannot be raised to opset {OPSET}: {error}") from error
     raised.ir_version = IR_VERSION
     rewrite(raised.graph, TANH_GELU, _gelu)
     rewrite(raised.graph, RELU, _relu)

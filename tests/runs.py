@@ -1,7 +1,7 @@
 """Finished runs without a fit: random weights of the real models, in a real run folder.
 
-Their data set is four colours as in `tests/colours.py`, with as many validation images as the proof
-of parity asks for.
+Their data set is four colours as in `tests/colours.py`, with images of CIFAR-10's size and as many
+of them for validation as the proof of parity asks for.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from export.parity import MINIMUM_IMAGES
-from tests.colours import CLASSES, SGD, SIDE, colour_split, write_parquet
+from tests.colours import CLASSES, SGD, colour_split, write_parquet
 from training.data import Split, load_splits, split_digest
 from training.datasets import Archive, DataSet, find_data_set, register_data_set
 from training.errors import DataError
@@ -24,7 +24,14 @@ from training.run import Run, RunConfig
 from training.settings import TrainingSettings
 
 NAME = "many-colours"
+SIDE = 32
 TRAIN, TEST = MINIMUM_IMAGES + 40, 60
+
+
+def large_split(count: int, seed: int) -> Split:
+    """Return so many images uint8 [N, 32, 32, 3]: the colours at twice their size."""
+    split = colour_split(count, seed)
+    return Split(split.images.repeat(2, axis=1).repeat(2, axis=2), split.labels)
 
 
 def recipe_of(
@@ -61,8 +68,8 @@ def many_colours() -> DataSet:
                 train_size=TRAIN,
                 test_size=TEST,
                 validation_size=MINIMUM_IMAGES,
-                train_sha256=split_digest(colour_split(TRAIN, seed=3)),
-                test_sha256=split_digest(colour_split(TEST, seed=4)),
+                train_sha256=split_digest(large_split(TRAIN, seed=3)),
+                test_sha256=split_digest(large_split(TEST, seed=4)),
             )
         )
 
@@ -71,8 +78,8 @@ def write_many_colours(folder: Path) -> TrainingSettings:
     """Write both halves in the Hugging Face layout and return settings that find them."""
     target = folder / many_colours().name
     target.mkdir(parents=True)
-    write_parquet(target / "train.parquet", colour_split(TRAIN, seed=3))
-    write_parquet(target / "test.parquet", colour_split(TEST, seed=4))
+    write_parquet(target / "train.parquet", large_split(TRAIN, seed=3))
+    write_parquet(target / "test.parquet", large_split(TEST, seed=4))
     return TrainingSettings(data_dir=folder, cache_dir=folder / "cache", runs_dir=folder / "runs")
 
 
@@ -101,18 +108,17 @@ def write_random_weights(run: Run, seed: int, *, spoiled: bool = False) -> None:
     keras.utils.set_random_seed(seed)
     model = build_model(run.config.recipe)
     generator = np.random.default_rng(seed)
-    images = colour_split(100, seed=5).images
+    images = large_split(100, seed=5).images
     if hasattr(model, "adapt_to"):
         model.adapt_to(images)
     for layer in model.layers:
         if isinstance(layer, LearnsFromImages):
             layer.adapt_to(images)
     for weight in model.weights:
-        if "variance" in weight.path:
+        if weight.path.endswith("variance"):
             weight.assign(generator.uniform(0.3, 3.0, weight.shape))
-        elif any(part in weight.path for part in ("shift", "mean", "beta", "bias")):
-            if "standardise" not in weight.path:
-                weight.assign(generator.normal(0, 0.4, weight.shape))
+        elif weight.path.endswith(("shift", "moving_mean", "beta", "bias")):
+            weight.assign(generator.normal(0, 0.4, weight.shape))
     if spoiled:
         model.weights[-1].assign(np.full(model.weights[-1].shape, np.nan))
     model.save_weights(run.weights)

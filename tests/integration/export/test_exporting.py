@@ -188,8 +188,13 @@ export(run, read_calibration(run), images, Target(Path(sys.argv[3])), WORDING, t
 """
 
 
-def test_a_killed_export_leaves_no_bundle_and_another_process_makes_the_same_file(  # noqa: PLR0913
-    exported: Exported, run: Run, root: Path, tmp_path: Path, validation: Split, many: TrainingSettings
+def test_a_killed_export_leaves_no_bundle_and_another_process_makes_the_same_file(
+    exported: Exported,
+    run: Run,
+    root: Path,
+    tmp_path: Path,
+    validation: Split,
+    many: TrainingSettings,
 ) -> None:
     command = [sys.executable, "-c", KILLED_AT_THE_LAST_STEP]
     arguments = [str(run.folder), str(many.data_dir), str(tmp_path)]
