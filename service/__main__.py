@@ -11,8 +11,9 @@ from typing import Annotated, Any, Final
 import typer
 from pydantic import ValidationError
 
-from service.errors import InvalidParameter, Lang, StartupError
+from service.errors import InvalidParameter, StartupError
 from service.settings import Settings, flag, variable
+from service.wording import Lang
 
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2

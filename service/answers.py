@@ -6,7 +6,7 @@ import time
 import uuid
 
 from service.contract import Manifest
-from service.errors import InvalidParameter, Lang, Wording
+from service.errors import InvalidParameter
 from service.labeller import LabelledImage, LabelRequest
 from service.schemas import (
     ImageFacts,
@@ -18,6 +18,7 @@ from service.schemas import (
     ScoredLabel,
     Timing,
 )
+from service.wording import Lang, Wording
 
 
 def label_request(query: LabelQuery, manifest: Manifest) -> LabelRequest:

@@ -23,8 +23,9 @@ from typing import Final, Protocol
 
 from service.classifier import Classifier
 from service.contract import Pixels
-from service.errors import DeadlineExceeded, InferenceFailed, NotReady, Overloaded, Wording
+from service.errors import DeadlineExceeded, InferenceFailed, NotReady, Overloaded
 from service.jobs import Job, Outcome, Ran, collect, deliver, run
+from service.wording import Wording
 
 __all__ = ["BatchObserver", "Batcher", "Outcome"]
 

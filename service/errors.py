@@ -37,23 +37,9 @@ No sentence quotes an exception, a file name or anything else that a client sent
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar, Final, Literal
+from typing import ClassVar
 
-Lang = Literal["es", "en"]
-DEFAULT_LANG: Final[Lang] = "es"
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """One sentence in both languages; a ``{name}`` in it stands for a fact of the error."""
-
-    es: str
-    en: str
-
-    def say(self, lang: Lang, **facts: object) -> str:
-        """Return the sentence in one language with its facts filled in."""
-        return (self.en if lang == "en" else self.es).format(**facts)
+from service.wording import DEFAULT_LANG, Lang, Wording
 
 
 class RotuloError(Exception):

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, get_args
 
-from service.errors import Lang
+from service.wording import Lang
 
 LOCALES: Final = Path(__file__).parent / "locales"
 LANGUAGES: Final[tuple[Lang, ...]] = get_args(Lang)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-from service.errors import DEFAULT_LANG, Lang
+from service.wording import DEFAULT_LANG, Lang
 
 
 def language_of(scope: Scope) -> Lang:

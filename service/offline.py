@@ -9,17 +9,12 @@ from typing import Final
 
 from service.answers import label_request, labels_answer
 from service.classifier import Classifier
-from service.errors import (
-    EmptyBody,
-    NotFound,
-    PayloadTooLarge,
-    RotuloError,
-    Wording,
-)
+from service.errors import EmptyBody, NotFound, PayloadTooLarge, RotuloError
 from service.labeller import label_alone
 from service.problems import problem_of
 from service.schemas import LabelQuery, LabelsAnswer, Problem
 from service.settings import Settings
+from service.wording import Wording
 
 OFFLINE: Final = "-"
 """The request identifier of a problem that no request had."""

@@ -16,10 +16,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from service.assets import Assets
 from service.contract import Manifest
-from service.errors import Lang, PayloadTooLarge
+from service.errors import PayloadTooLarge
 from service.i18n import Catalogue, load_catalogues
 from service.schemas import LabelsAnswer, Problem
 from service.settings import Settings
+from service.wording import Lang
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 STATIC_PATH: Final = "/static"
@@ -97,6 +98,7 @@ class EditorPage:
         environment = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
+            auto_reload=False,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,

@@ -14,15 +14,14 @@ from service.errors import (
     BadRequest,
     InternalError,
     InvalidParameter,
-    Lang,
     MethodNotAllowed,
     NotFound,
     RotuloError,
-    Wording,
 )
 from service.language import language_of
 from service.schemas import Problem
 from service.state import state_of
+from service.wording import Lang, Wording
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:rotulo:problem:"

@@ -13,10 +13,11 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from service.errors import DEFAULT_LANG, BadRequest
+from service.errors import BadRequest
 from service.metrics import UNMATCHED
 from service.problems import MEDIA_TYPE, problem_of
 from service.state import ServiceState
+from service.wording import DEFAULT_LANG
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Request line and headers; what comes in the same read as the last of them is counted too late."""

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.contract import Figure, InputSpec, Label, LocalisedText, Provenance
-from service.errors import Lang
+from service.wording import Lang
 
 
 class _Wire(BaseModel):

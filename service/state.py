@@ -11,10 +11,11 @@ from starlette.requests import HTTPConnection
 
 from service.admission import Admission
 from service.classifier import Classifier
-from service.errors import NotReady, UnknownModel, Wording
+from service.errors import NotReady, UnknownModel
 from service.labeller import Labeller
 from service.metrics import Metrics
 from service.settings import Settings
+from service.wording import Wording
 
 ClassifierFactory = Callable[[Settings], Classifier]
 """Gives a warm classifier; called once, in a thread. What it raises ends the start."""

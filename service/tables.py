@@ -11,9 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from service.doctor import Diagnosis
-from service.errors import Lang, Wording
 from service.i18n import load_catalogues
 from service.schemas import LabelsAnswer, Problem
+from service.wording import Lang, Wording
 
 _FILE: Final = Wording("Archivo", "File")
 _DECISION: Final = Wording("Decisión", "Decision")

@@ -10,12 +10,13 @@ from html.parser import HTMLParser
 import pytest
 
 from service.assets import STATIC
-from service.errors import Lang, RotuloError
+from service.errors import RotuloError
 from service.i18n import LANGUAGES, LOCALES, Catalogue, load_catalogues
 from service.images import MEDIA_TYPES
 from service.pages import FORMAT_NAMES, TEMPLATES, EditorPage, PageRequest
 from service.schemas import Problem
 from service.settings import Settings
+from service.wording import Lang
 
 PLACES = re.compile(r"\{\w+\}")
 TEMPLATE_KEY = re.compile(r"t\.(?:text|count)\(\s*'([\w.]+)'")

@@ -1,7 +1,7 @@
 import pytest
 
-from service.errors import Lang
 from service.i18n import load_catalogues
+from service.wording import Lang
 
 CATALOGUES = load_catalogues()
 ES, EN = CATALOGUES["es"], CATALOGUES["en"]
