@@ -91,8 +91,7 @@ class MalformedMultipart(BadRequest):
     slug = "malformed-multipart"
     title = Wording("Formulario mal formado", "Malformed form")
     sentence = Wording(
-        "El cuerpo multipart/form-data está incompleto o mal formado.",
-        "The multipart/form-data body is incomplete or malformed.",
+        "El formulario está incompleto o mal formado.", "The form is incomplete or malformed."
     )
 
 
@@ -111,8 +110,7 @@ class UnknownModel(NotFound):
     slug = "unknown-model"
     title = Wording("Modelo desconocido", "Unknown model")
     sentence = Wording(
-        "Ese modelo no está en servicio. La lista está en /v1/models.",
-        "That model is not served here. See /v1/models for the list.",
+        "Ese modelo no está aquí; vea /v1/models.", "That model is not here; see /v1/models."
     )
 
 
@@ -139,8 +137,7 @@ class UploadTimeout(RotuloError):
     slug = "upload-timeout"
     title = Wording("Envío demasiado lento", "Upload too slow")
     sentence = Wording(
-        "El archivo no terminó de llegar en {seconds:g} s.",
-        "The file did not arrive within {seconds:g} s.",
+        "El archivo no llegó en {seconds:g} s.", "The file did not arrive in {seconds:g} s."
     )
 
     def __init__(self, seconds: float) -> None:
@@ -269,8 +266,7 @@ class TooManyRequests(RotuloError):
     slug = "too-many-requests"
     title = Wording("Demasiadas peticiones", "Too many requests")
     sentence = Wording(
-        "Envió demasiadas peticiones; espere {seconds} s.",
-        "You sent too many requests; wait {seconds} s.",
+        "Demasiadas peticiones; espere {seconds} s.", "Too many requests; wait {seconds} s."
     )
 
     def __init__(self, retry_after: float) -> None:
@@ -336,10 +332,7 @@ class DeadlineExceeded(RotuloError):
     status = 504
     slug = "deadline-exceeded"
     title = Wording("Tiempo agotado", "Deadline exceeded")
-    sentence = Wording(
-        "La imagen no se alcanzó a procesar en el tiempo máximo.",
-        "The image could not be processed in time.",
-    )
+    sentence = Wording("La imagen no se procesó a tiempo.", "The image was not processed in time.")
 
 
 class StartupError(Exception):
