@@ -28,6 +28,7 @@ from training.recipe import (
     TinyCnn,
     Triangle,
 )
+from training.recipes import all_recipes, register
 
 SIDE = 16
 TRAIN, TEST, VALIDATION = 240, 80, 40
@@ -111,7 +112,9 @@ def write_colours(folder: Path) -> Path:
 
 def write_parquet(path: Path, split: Split, *, column: str = "image") -> Path:
     """Write a split in the Hugging Face layout."""
-    encoded = [{"bytes": png(image), "path": f"{row}.png"} for row, image in enumerate(split.images)]
+    encoded = [
+        {"bytes": png(image), "path": f"{row}.png"} for row, image in enumerate(split.images)
+    ]
     pq.write_table(pa.table({column: encoded, "label": split.labels}), path)
     return path
 
@@ -122,3 +125,9 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
 
+
+def know_recipes() -> None:
+    """Make both recipes known by their names, once."""
+    for recipe in (TINY, NARROW):
+        if recipe not in all_recipes():
+            register(recipe)

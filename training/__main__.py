@@ -148,15 +148,23 @@ def report(
     run: RunFolder,
     *,
     out: Annotated[Path | None, typer.Option(help="The page; RUN/report.html without it.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="The bundle NAME/VERSION that the run became.")
+    ] = None,
+    as_json: Json = False,
 ) -> None:
     """Write one self-contained page in the six phases of CRISP-DM, in Spanish."""
-    from training.report import write_report
+    from training.report import read_manifest, write_report
     from training.run import Run
 
     opened = Run.open(run)
     page = out or opened.folder / "report.html"
-    write_report(opened, TrainingSettings(), page)
-    console.print(f"Written: {page}")
+    manifest = read_manifest(bundle) if bundle else None
+    write_report(opened, TrainingSettings(), page, manifest=manifest)
+    if as_json:
+        print_json({"report": str(page)})
+    else:
+        console.print(f"Written: {page}")
 
 
 def print_json(content: object) -> None:

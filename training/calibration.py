@@ -27,6 +27,19 @@ class Thresholds:
     n: int
 
 
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """The images whose highest probability lies within a bin.
+
+    `confidence` is its mean there, `accuracy` the share of right labels, `share` how many of all
+    images these are. All in 0..1.
+    """
+
+    confidence: float
+    accuracy: float
+    share: float
+
+
 def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[np.float64]:
     """Probabilities [N, classes] of logits [N, classes] divided by the temperature."""
     scaled = logits.astype(np.float64) / temperature
@@ -60,16 +73,33 @@ def expected_calibration_error(
     probabilities: NDArray[np.floating], labels: NDArray[np.integer], bins: int = 15
 ) -> float:
     """Mean distance of confidence and accuracy over equal-width bins (Guo 2017, equation 3)."""
+    return sum(
+        part.share * abs(part.confidence - part.accuracy)
+        for part in reliability(probabilities, labels, bins)
+    )
+
+
+def reliability(
+    probabilities: NDArray[np.floating], labels: NDArray[np.integer], bins: int = 15
+) -> tuple[ReliabilityBin, ...]:
+    """The equal-width bins of confidence that any image falls into, from low to high.
+
+    Args:
+        probabilities: [N, classes].
+        labels: class indices, [N].
+        bins: how many parts 0..1 is cut into.
+    """
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
     places = np.minimum((confidence * bins).astype(int), bins - 1)
-    weights = np.bincount(places, minlength=bins) / len(labels)
-    gaps = [
-        abs(confidence[places == place].mean() - correct[places == place].mean())
-        for place in range(bins)
-        if weights[place]
-    ]
-    return float(np.dot(weights[weights > 0], gaps))
+    return tuple(
+        ReliabilityBin(
+            confidence=float(confidence[places == place].mean()),
+            accuracy=float(correct[places == place].mean()),
+            share=float((places == place).mean()),
+        )
+        for place in np.unique(places)
+    )
 
 
 def choose_thresholds(
@@ -92,7 +122,9 @@ def choose_thresholds(
     """
     order = np.argsort(-scores, kind="stable")
     errors = np.cumsum(~correct[order]) / np.arange(1, len(scores) + 1)
-    allowed = np.flatnonzero(errors <= accept_error)
+    # Images of the same score are accepted together.
+    lowest_of_its_score = np.diff(scores[order], append=-np.inf) < 0
+    allowed = np.flatnonzero((errors <= accept_error) & lowest_of_its_score)
     accepted = int(allowed[-1]) + 1 if len(allowed) else 0
     accept = float(scores[order[accepted - 1]]) if accepted else 1.0
     review = min(accept, float(np.quantile(scores, 1 - review_coverage)))

@@ -41,6 +41,8 @@ def fetch(archive: Archive, folder: Path) -> Path:
     try:
         _download(archive, part)
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
         raise DataError(
             archive.url,
             f"cannot be fetched ({getattr(error, 'reason', error)})",

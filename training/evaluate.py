@@ -16,8 +16,10 @@ from pydantic import BaseModel, ConfigDict
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from training.calibration import (
+    ReliabilityBin,
     expected_calibration_error,
     negative_log_likelihood,
+    reliability,
     softmax,
 )
 from training.data import Split, load_test
@@ -50,7 +52,7 @@ class Evaluation(BaseModel):
 
     `subject` and `sha256` name the file that answered. Shares are in 0..1, the likelihood in nats.
     `confusion` counts images by true class (row) and given class (column). `accuracy_interval` is
-    Wilson's, at 95 %.
+    Wilson's, at 95 %. `reliability` is after the temperature.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,6 +72,7 @@ class Evaluation(BaseModel):
     ece_after: float
     per_class: tuple[ClassFigures, ...]
     confusion: tuple[tuple[int, ...], ...]
+    reliability: tuple[ReliabilityBin, ...] = ()
 
 
 def evaluate(  # noqa: PLR0913 - what was measured must be named in full
@@ -164,6 +167,7 @@ def measure(
             tuple(int(count) for count in row)
             for row in confusion_matrix(labels, given, labels=indices)
         ),
+        reliability=reliability(calibrated, labels),
     )
 
 

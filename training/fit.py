@@ -42,7 +42,7 @@ def fit(run: Run, settings: TrainingSettings, progress: Progress) -> None:
         DataError: the recipe's data cannot be used.
     """
     recipe = run.config.recipe
-    splits = _splits(run, settings)
+    splits = splits_of(run, settings)
     if not run.finished:
         strategy = device.prepare()
         policy = device.detect_precision()
@@ -95,7 +95,12 @@ def calibrate(run: Run, validation: Split) -> None:
     )
 
 
-def _splits(run: Run, settings: TrainingSettings) -> Splits:
+def splits_of(run: Run, settings: TrainingSettings) -> Splits:
+    """The images that the run is fitted and calibrated on; no validation if it is fitted on all.
+
+    Raises:
+        DataError: the recipe's data cannot be used.
+    """
     recipe = run.config.recipe
     if run.config.fitted_on == "train":
         return load_splits(recipe.data, settings)

@@ -83,7 +83,7 @@ class Run:
         if not path.is_file():
             raise RunError(f"{folder} is no run folder: it has no recipe.json")
         try:
-            config = RunConfig.model_validate_json(path.read_text())
+            config = RunConfig.model_validate_json(path.read_bytes())
         except ValidationError as error:
             raise RunError(f"{path} is no recipe of this version: {error}") from error
         return cls(folder, config)
@@ -121,7 +121,7 @@ class Run:
         path = self.folder / name
         if not path.is_file():
             raise RunError(f"{self.folder} has no {name} yet")
-        content: dict[str, Any] = json.loads(path.read_text())
+        content: dict[str, Any] = json.loads(path.read_bytes())
         return content
 
     def write(self, name: str, content: dict[str, Any]) -> None:
@@ -133,7 +133,7 @@ class Run:
     def history(self) -> list[dict[str, float]]:
         """What was measured after each epoch, in order."""
         path = self.folder / "history.jsonl"
-        lines = path.read_text().splitlines() if path.is_file() else []
+        lines = path.read_text("utf-8").splitlines() if path.is_file() else []
         return [json.loads(line) for line in lines]
 
     def write_history(self, epochs: list[dict[str, float]]) -> None:
@@ -145,7 +145,7 @@ class Run:
 def write_atomically(path: Path, text: str) -> None:
     """Write a text file so that a reader finds the old or the new one, never a part."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text)
+    temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
 
 

@@ -29,7 +29,7 @@ def nothing(tmp_path: Path) -> TrainingSettings:
 @pytest.fixture
 def keras_policy() -> Iterator[None]:
     """Put the global precision back to what it was."""
-    import keras
+    import keras  # noqa: PLC0415 - most tests here do not wait for TensorFlow
 
     found = keras.mixed_precision.dtype_policy()
     yield

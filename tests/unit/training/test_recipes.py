@@ -22,5 +22,5 @@ def test_two_recipes_of_one_name_are_refused() -> None:
 
 
 def test_an_unknown_name_is_answered_with_those_that_there_are() -> None:
-    with pytest.raises(RecipeError, match="no recipe 'alexnet'.*airbench94"):
+    with pytest.raises(RecipeError, match=r"no recipe 'alexnet'.*airbench94"):
         find_recipe("alexnet")

@@ -1,0 +1,317 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.bundles import manifest_of
+from tests.colours import CLASSES, NARROW, TEST, TINY, colour_split, write_colours
+from training.errors import RunError
+from training.evaluate import RECORD, measure
+from training.report import gather, read_manifest, render, write_report
+from training.run import Run, RunConfig
+from training.settings import TrainingSettings
+
+PHASES = [
+    "1. Comprensión del negocio",
+    "2. Comprensión de los datos",
+    "3. Preparación de los datos",
+    "4. Modelado",
+    "5. Evaluación",
+    "6. Despliegue",
+]
+HISTORY = [
+    {
+        "epoch": 1,
+        "seconds": 61.0,
+        "loss": 1.25,
+        "accuracy": 0.5,
+        "val_loss": 1.1,
+        "val_accuracy": 0.6,
+    },
+    {
+        "epoch": 2,
+        "seconds": 64.0,
+        "loss": 1.0,
+        "accuracy": 0.75,
+        "val_loss": 0.9,
+        "val_accuracy": 0.8,
+    },
+]
+
+
+@dataclass
+class Tag:
+    name: str
+    attributes: dict[str, str | None]
+    text: list[str] = field(default_factory=list)
+
+
+class Outline(HTMLParser):
+    """The tags of a page in order, each with the text between it and its end."""
+
+    VOID = frozenset({"meta", "img", "link", "br"})
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[Tag] = []
+        self.open: list[Tag] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = Tag(tag, dict(attrs))
+        self.tags.append(found)
+        if tag not in self.VOID:
+            self.open.append(found)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop().name == tag, f"</{tag}> closes another element"
+
+    def handle_data(self, data: str) -> None:
+        for tag in self.open:
+            tag.text.append(data)
+
+    def named(self, name: str) -> list[Tag]:
+        return [tag for tag in self.tags if tag.name == name]
+
+    def texts(self, name: str) -> list[str]:
+        return [" ".join("".join(tag.text).split()) for tag in self.named(name)]
+
+    def words(self) -> str:
+        return self.texts("body")[0]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> TrainingSettings:
+    """Return settings under which there is no test split to read."""
+    folder = write_colours(tmp_path / "data")
+    (folder / "colours" / "test.parquet").unlink()
+    return TrainingSettings(data_dir=folder)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run.start(tmp_path / "run", RunConfig(recipe=NARROW, seed=0))
+
+
+def begin(run: Run) -> None:
+    versions = {"keras": "3.15.1", "numpy": "2.4.6"}
+    run.write(
+        "environment.json",
+        {"commit": "c0ffee", "precision": "float32", "device": "CPU (X)", "versions": versions},
+    )
+    data = {"name": "colours", "sha256": "d" * 64, "train": 200, "validation": 40}
+    run.write("data.json", data)
+
+
+def finish(run: Run) -> None:
+    begin(run)
+    run.write_history(HISTORY)
+    run.weights.write_bytes(b"weights")
+    run.write(
+        "calibration.json",
+        {
+            "temperature": 1.2345,
+            "accuracy": 0.95,
+            "split": "validation",
+            "accept": 0.8,
+            "review": 0.4,
+            "coverage": 0.9,
+            "error": 0.0125,
+            "n": 40,
+        },
+    )
+
+
+def evaluate(run: Run) -> None:
+    """Record what a model measured that takes each eighth image for the next class."""
+    split = colour_split(TEST, seed=2)
+    given = np.where(np.arange(TEST) % 8 == 0, (split.labels + 1) % 4, split.labels)
+    evaluation = measure(
+        4 * np.eye(4, dtype=np.float32)[given],
+        split,
+        tuple(label.id for label in CLASSES),
+        subject="model.onnx",
+        sha256="e" * 64,
+        conditions="ONNX Runtime, CPU",
+        temperature=1.2345,
+    )
+    run.write(RECORD, evaluation.model_dump(mode="json"))
+
+
+def page_of(run: Run, settings: TrainingSettings) -> Outline:
+    return Outline(render(gather(run, settings, None, date(2026, 11, 22))))
+
+
+@pytest.fixture
+def whole(run: Run, settings: TrainingSettings) -> Outline:
+    """Return the page of a finished run that was measured on test."""
+    finish(run)
+    evaluate(run)
+    return page_of(run, settings)
+
+
+def test_the_page_has_the_six_phases_in_order_in_spanish(whole: Outline) -> None:
+    assert whole.texts("h2") == PHASES
+    assert whole.named("html")[0].attributes["lang"] == "es-CL"
+    assert len(whole.named("h1")) == len(whole.named("main")) == len(whole.named("title")) == 1
+
+
+def test_the_page_needs_nothing_but_itself(whole: Outline) -> None:
+    assert {tag.name for tag in whole.tags}.isdisjoint({"script", "link", "iframe", "object"})
+    pictures = whole.named("img")
+    assert len(pictures) == len(CLASSES) + 3
+    assert all((tag.attributes["src"] or "").startswith("data:image/") for tag in pictures)
+    targets = [tag.attributes["href"] for tag in whole.named("a")]
+    ids = {tag.attributes.get("id") for tag in whole.tags}
+    assert targets
+    assert all(target and target[0] == "#" and target[1:] in ids for target in targets)
+    assert "url(" not in whole.texts("style")[0]
+    assert "@import" not in whole.texts("style")[0]
+
+
+def test_the_page_can_be_read_by_ear(whole: Outline) -> None:
+    assert all(tag.attributes["alt"] for tag in whole.named("img"))
+    assert len(whole.named("table")) == len(whole.named("caption")) == 4
+    assert all(tag.attributes["scope"] in {"col", "row"} for tag in whole.named("th"))
+    scrollers = [tag for tag in whole.tags if tag.attributes.get("class") == "scroller"]
+    assert all(tag.attributes["tabindex"] == "0" for tag in scrollers)
+    labels = [tag.attributes["aria-label"] for tag in scrollers]
+    assert len(set(labels)) == len(labels) == 4
+
+
+def test_a_measured_run_tells_its_figures_with_their_conditions(whole: Outline) -> None:
+    words = whole.words().replace("\N{NO-BREAK SPACE}", " ")
+    for expected in (
+        "87,50 %",  # accuracy
+        "de 78,50 % a 93,07 %",  # Wilson's interval of 70 of 80
+        "n = 80",
+        "model.onnx",
+        "ONNX Runtime, CPU",
+        "temperatura 1,2345",
+        "2 min 5 s",
+        "2 de 4",
+        "CPU (X)",
+        "c0ffee",
+        "keras 3.15.1, numpy 2.4.6",
+        "95,00 % (n = 40)",
+        "1,25 % de etiquetas erradas",
+    ):
+        assert expected in words
+    assert "no ha terminado" not in words
+
+
+def test_the_confusion_matrix_counts_every_test_image(whole: Outline) -> None:
+    tables = whole.texts("table")
+    matrix = next(text for text in tables if text.startswith("Matriz de confusión"))
+    numbers = [int(word) for word in matrix.split() if word.isdigit()]
+    assert len(numbers) == 16
+    assert sum(numbers) == TEST
+    assert sum(numbers[::5]) == 70
+
+
+def test_classes_are_named_in_spanish_with_their_counts(whole: Outline) -> None:
+    table = whole.texts("table")[0]
+    for name in ("rojo", "verde", "azul", "amarillo"):
+        assert f"{name} 50 10" in table
+
+
+def test_a_run_that_has_only_been_started_says_what_is_missing(
+    run: Run, settings: TrainingSettings
+) -> None:
+    page = page_of(run, settings)
+    words = page.words()
+    assert page.texts("h2") == PHASES
+    for expected in (
+        "La corrida no ha terminado",
+        "todavía no ha registrado sus datos",
+        "Todavía no ha terminado ninguna época",
+        "Todavía no hay calibración",
+        "La partición de prueba todavía no se ha medido",
+        "todavía no hay nada que desplegar",
+    ):
+        assert expected in words
+
+
+def test_a_run_in_the_middle_shows_the_epochs_that_there_are(
+    run: Run, settings: TrainingSettings
+) -> None:
+    begin(run)
+    run.write_history(HISTORY[:1])
+    page = page_of(run, settings)
+    assert "1 de 4" in page.words()
+    assert "tras 1 épocas" in str([tag.attributes.get("alt") for tag in page.named("img")])
+    assert "La corrida no ha terminado" in page.words()
+
+
+def test_a_run_on_all_images_has_no_validation_and_says_so(
+    tmp_path: Path, settings: TrainingSettings
+) -> None:
+    run = Run.start(tmp_path / "all", RunConfig(recipe=NARROW, fitted_on="all"))
+    begin(run)
+    names = ("epoch", "seconds", "loss", "accuracy")
+    run.write_history([{name: HISTORY[0][name] for name in names}])
+    words = page_of(run, settings).words()
+    assert "no le quedan de validación" in words
+    assert "Ajuste y validación se juntaron" in words
+    assert "no hay no hay" in words
+
+
+def test_without_the_images_the_page_says_that_it_cannot_show_them(
+    run: Run, tmp_path: Path
+) -> None:
+    finish(run)
+    page = page_of(run, TrainingSettings(data_dir=tmp_path / "nowhere"))
+    assert "no se pudieron leer en este equipo" in page.words()
+    assert "no se puede mostrar cómo varían" in page.words()
+    assert len(page.named("img")) == 1
+
+
+def test_what_a_recipe_is_called_is_text_and_no_markup(
+    tmp_path: Path, settings: TrainingSettings
+) -> None:
+    sly = TINY.model_copy(update={"summary": "<script>alert(1)</script>"})
+    page = page_of(Run.start(tmp_path / "sly", RunConfig(recipe=sly)), settings)
+    assert page.named("script") == []
+    assert "<script>alert(1)</script>" in page.words()
+
+
+def write_manifest(folder: Path, recipe: str, seed: int) -> Path:
+    """Write a bundle's manifest that says that it was made from that run."""
+    manifest = manifest_of(b"graph")
+    provenance = manifest.provenance.model_copy(update={"recipe": recipe, "seed": seed})
+    folder.mkdir()
+    manifest.model_copy(update={"provenance": provenance}).write(folder / "manifest.json")
+    return folder
+
+
+def test_the_bundle_is_told_by_its_manifest(
+    run: Run, settings: TrainingSettings, tmp_path: Path
+) -> None:
+    finish(run)
+    bundle = write_manifest(tmp_path / "1", NARROW.name, 0)
+    write_report(run, settings, tmp_path / "out" / "page.html", manifest=read_manifest(bundle))
+    page = Outline((tmp_path / "out" / "page.html").read_text("utf-8"))
+    assert "linear/1" in page.words()
+    assert any("generated images" in table for table in page.texts("table"))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["page.html"]
+
+
+@pytest.mark.parametrize(("recipe", "seed"), [("tiny", 0), (NARROW.name, 1)])
+def test_a_bundle_of_another_run_is_refused(
+    run: Run, settings: TrainingSettings, tmp_path: Path, recipe: str, seed: int
+) -> None:
+    manifest = read_manifest(write_manifest(tmp_path / "1", recipe, seed))
+    with pytest.raises(RunError, match="was made from another run"):
+        write_report(run, settings, tmp_path / "page.html", manifest=manifest)
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_a_folder_without_a_manifest_is_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"manifest\.json is no manifest that can be read"):
+        read_manifest(tmp_path)

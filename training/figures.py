@@ -1,0 +1,115 @@
+"""The pictures of a report, each as a `data:` address, so that the page needs nothing else.
+
+Matplotlib is imported here alone, without its global state: a `Figure` that was not made by pyplot
+belongs to nobody else and ends with its last reference.
+"""
+
+import base64
+import io
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+from PIL import Image
+
+from training.calibration import ReliabilityBin
+from training.spanish import number, percent
+
+# Two colours that differ in lightness too, for print and for those who see colours otherwise.
+DARK, LIGHT = "#0a4a7a", "#c2571a"
+GAP = 2
+WHITE = 255
+
+
+def mosaic(rows: list[NDArray[np.uint8]], scale: int) -> str:
+    """A PNG of rows of images, each pixel `scale` times as large.
+
+    Args:
+        rows: uint8 [N, H, W, C] each, with C of 1 or 3.
+        scale: an enlargement without smoothing.
+    """
+    columns = max(len(row) for row in rows)
+    height, width, channels = rows[0].shape[1:]
+    sheet = np.full(
+        (len(rows) * (height + GAP) - GAP, columns * (width + GAP) - GAP, channels),
+        WHITE,
+        np.uint8,
+    )
+    for place, row in enumerate(rows):
+        top = place * (height + GAP)
+        for column, image in enumerate(row):
+            left = column * (width + GAP)
+            sheet[top : top + height, left : left + width] = image
+    picture = Image.fromarray(sheet.squeeze(-1) if channels == 1 else sheet)
+    enlarged = picture.resize(
+        (picture.width * scale, picture.height * scale), Image.Resampling.NEAREST
+    )
+    buffer = io.BytesIO()
+    enlarged.save(buffer, "PNG", optimize=True)
+    return _address("image/png", buffer.getvalue())
+
+
+def learning_curves(history: list[dict[str, float]]) -> str:
+    """Loss and accuracy by epoch, on training and, where there is one, on validation: an SVG."""
+    figure = _figure(9.0, 3.4)
+    losses, accuracies = figure.subplots(1, 2)
+    for axes, name, title in ((losses, "loss", "Pérdida"), (accuracies, "accuracy", "Exactitud")):
+        epochs = [epoch["epoch"] for epoch in history]
+        axes.plot(epochs, [e[name] for e in history], "o-", color=DARK, label="Ajuste", ms=4)
+        measured = [e for e in history if f"val_{name}" in e]
+        if measured:
+            values = [e[f"val_{name}"] for e in measured]
+            epochs = [e["epoch"] for e in measured]
+            axes.plot(epochs, values, "s--", color=LIGHT, label="Validación", ms=4)
+        _dress(axes, title, "Época", title)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend(frameon=False)
+    losses.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 2)))
+    accuracies.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, 0)))
+    return _svg(figure)
+
+
+def reliability_diagram(bins: tuple[ReliabilityBin, ...]) -> str:
+    """Accuracy over confidence; a point's area is the share of images in its bin: an SVG."""
+    figure = _figure(4.2, 4.0)
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], ":", color="black", label="Calibración perfecta")
+    areas = [20 + 400 * part.share for part in bins]
+    confidences, accuracies = [b.confidence for b in bins], [b.accuracy for b in bins]
+    axes.plot(confidences, accuracies, color=DARK, linewidth=1)
+    axes.scatter(confidences, accuracies, s=areas, color=DARK, alpha=0.7, label="Medida")
+    _dress(axes, "Fiabilidad", "Confianza", "Exactitud")
+    axes.set(xlim=(0, 1.03), ylim=(0, 1.03))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, 0)))
+    axes.legend(frameon=False, loc="upper left")
+    return _svg(figure)
+
+
+def _figure(width: float, height: float) -> Figure:
+    """An empty figure, in inches, that draws with Agg."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _dress(axes: Axes, title: str, below: str, beside: str) -> None:
+    axes.set(title=title, xlabel=below, ylabel=beside)
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _svg(figure: Figure) -> str:
+    """The figure without date or random ids, so that the same run gives the same page."""
+    buffer = io.BytesIO()
+    with rc_context({"svg.hashsalt": "rotulo"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return _address("image/svg+xml", buffer.getvalue())
+
+
+def _address(media_type: str, content: bytes) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"

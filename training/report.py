@@ -1,0 +1,234 @@
+"""One page about a run, in Spanish and in the six phases of CRISP-DM.
+
+It tells what the run folder holds and what the training images show. It never opens the test split:
+test figures are those that `evaluate` has recorded, and where there are none the page says so. The
+page is one file without scripts that asks the network for nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from service.contract import MANIFEST_FILE, Manifest
+from training.augmentation import augment
+from training.data import Split, Splits, class_counts
+from training.datasets import ClassName, DataSet, find_data_set
+from training.errors import DataError, RunError
+from training.evaluate import Evaluation, recorded_evaluation
+from training.figures import learning_curves, mosaic, reliability_diagram
+from training.fit import build_model, splits_of
+from training.run import Run, RunConfig, write_atomically
+from training.settings import TrainingSettings
+from training.spanish import day, duration, number, percent, significant
+from training.wording import (
+    augmentation_in_words,
+    fit_in_words,
+    model_in_words,
+    views_in_words,
+)
+
+SAMPLES = 8
+VARIED_IMAGES = 4
+EPOCHS_SHOWN = 7
+SCALE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSamples:
+    """A class: its name, how many images of it there are, and a picture of some, as an address."""
+
+    label: ClassName
+    train: int
+    validation: int
+    picture: str
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How many numbers the network has: found by gradients, and set in another way."""
+
+    fitted: int
+    other: int
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """All that the page tells. What the run does not have yet is None, or empty."""
+
+    config: RunConfig
+    data_set: DataSet
+    finished: bool
+    written: date
+    environment: dict[str, Any] | None
+    data: dict[str, Any] | None
+    classes: tuple[ClassSamples, ...]
+    varied: str | None
+    weights: Weights
+    history: list[dict[str, float]]
+    curves: str | None
+    calibration: dict[str, Any] | None
+    evaluation: Evaluation | None
+    diagram: str | None
+    manifest: Manifest | None
+
+
+def write_report(
+    run: Run, settings: TrainingSettings, page: Path, *, manifest: Manifest | None = None
+) -> None:
+    """Write the page, whole or not at all.
+
+    Args:
+        run: finished or not.
+        settings: where the training images are; without them the page has no pictures of them.
+        page: the file.
+        manifest: of the bundle that the run became, if it did.
+
+    Raises:
+        RunError: the bundle was made from another recipe or seed.
+    """
+    recipe, seed = run.config.recipe.name, run.config.seed
+    made_from = (manifest.provenance.recipe, manifest.provenance.seed) if manifest else None
+    if made_from not in {None, (recipe, seed)}:
+        raise RunError(f"the bundle was made from another run than {run.folder}: {made_from}")
+    content = gather(run, settings, manifest, datetime.now(UTC).astimezone().date())
+    page.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(page, render(content))
+
+
+def read_manifest(bundle: Path) -> Manifest:
+    """The manifest of a bundle's folder NAME/VERSION.
+
+    Raises:
+        RunError: there is none that can be read.
+    """
+    path = bundle / MANIFEST_FILE
+    try:
+        return Manifest.read(path)
+    except (OSError, ValidationError) as error:
+        raise RunError(f"{path} is no manifest that can be read: {error}") from error
+
+
+def gather(
+    run: Run, settings: TrainingSettings, manifest: Manifest | None, written: date
+) -> Content:
+    """What there is to tell about a run. Reads training and validation images, never test."""
+    recipe = run.config.recipe
+    data_set = find_data_set(recipe.data)
+    history, evaluation = run.history(), recorded_evaluation(run)
+    splits = _readable_splits(run, settings)
+    return Content(
+        config=run.config,
+        data_set=data_set,
+        finished=run.finished,
+        written=written,
+        environment=_recorded(run, "environment.json"),
+        data=_recorded(run, "data.json"),
+        classes=_samples(splits, data_set) if splits else (),
+        varied=_varied(splits.train, run.config) if splits else None,
+        weights=_weights(run.config),
+        history=history,
+        curves=learning_curves(history) if history else None,
+        calibration=_recorded(run, "calibration.json"),
+        evaluation=evaluation,
+        diagram=reliability_diagram(evaluation.reliability)
+        if evaluation and evaluation.reliability
+        else None,
+        manifest=manifest,
+    )
+
+
+def render(content: Content) -> str:
+    """The page as HTML."""
+    environment = Environment(
+        loader=PackageLoader("training"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=number, significant=significant, percent=percent, duration=duration, day=day
+    )
+    environment.globals.update(zip=partial(zip, strict=True))
+    recipe = content.config.recipe
+    return environment.get_template("report.html").render(
+        c=content,
+        recipe=recipe,
+        epochs_shown=EPOCHS_SHOWN,
+        model_words=model_in_words(recipe.model),
+        augmentation_words=augmentation_in_words(recipe.augmentation),
+        fit_words=fit_in_words(recipe.fit),
+        views_words=views_in_words(recipe.views),
+    )
+
+
+def _recorded(run: Run, name: str) -> dict[str, Any] | None:
+    return run.read(name) if (run.folder / name).is_file() else None
+
+
+def _readable_splits(run: Run, settings: TrainingSettings) -> Splits | None:
+    """The run's images, or None where they are not: a page without them is still worth having."""
+    try:
+        return splits_of(run, settings)
+    except DataError:
+        return None
+
+
+def _samples(splits: Splits, data_set: DataSet) -> tuple[ClassSamples, ...]:
+    """The first images of each class in the training split."""
+    total = len(data_set.classes)
+    counts = zip(
+        class_counts(splits.train, total), class_counts(splits.validation, total), strict=True
+    )
+    found = []
+    for index, (label, (train, validation)) in enumerate(
+        zip(data_set.classes, counts, strict=True)
+    ):
+        images = splits.train.images[np.flatnonzero(splits.train.labels == index)[:SAMPLES]]
+        found.append(ClassSamples(label, train, validation, mosaic([images], SCALE)))
+    return tuple(found)
+
+
+def _varied(train: Split, config: RunConfig) -> str:
+    """A row for each of some images: as it is, and as a few consecutive epochs may show it."""
+    indices = np.arange(min(VARIED_IMAGES, len(train)))
+    images = train.images[indices]
+    steps_per_epoch = len(train) // config.recipe.fit.batch_size
+    epochs = [
+        _as_shown(images, indices, config, epoch, epoch * steps_per_epoch)
+        for epoch in range(EPOCHS_SHOWN)
+    ]
+    columns = [images, *epochs]
+    return mosaic([np.stack([column[row] for column in columns]) for row in indices], SCALE)
+
+
+def _as_shown(
+    images: NDArray[np.uint8],
+    indices: NDArray[np.integer],
+    config: RunConfig,
+    epoch: int,
+    step: int,
+) -> NDArray[np.uint8]:
+    varied = augment(
+        tf.constant(images),
+        tf.constant(indices, tf.int64),
+        augmentation=config.recipe.augmentation,
+        seed=config.seed,
+        epoch=tf.constant(epoch, tf.int64),
+        step=tf.constant(step, tf.int64),
+    )
+    return np.asarray(varied, np.uint8)
+
+
+def _weights(config: RunConfig) -> Weights:
+    model = build_model(config.recipe)
+    fitted = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    return Weights(fitted=fitted, other=model.count_params() - fitted)
