@@ -12,11 +12,6 @@ from tests.architecture.tree import PACKAGES, Module, files, modules
 
 ENVIRONMENT_READERS = {Path("service/settings.py"), Path("training/settings.py")}
 LONGEST_MODULE = 350
-LONGER_WITH_REASON = {
-    Path(
-        "service/errors.py"
-    ): "one tree, drawn whole at its top, in both languages",
-}
 FORBIDDEN_STEMS = re.compile(r"(^|_)(utils?|helpers?|common|managers?|misc)(_|$)")
 # Homes of people, and the folders in which builds and checkouts happen to lie.
 MACHINE_PATH = re.compile(r"(?<![\w.~/:-])/(home|root|Users|work|mnt|tmp|build)/\w+")
@@ -63,7 +58,7 @@ def test_middleware_is_pure_asgi(root: Path) -> None:
 
 def test_a_module_fits_in_a_readers_head(root: Path) -> None:
     longer = {m.path for m in modules(root) if m.text.count("\n") > LONGEST_MODULE}
-    assert longer == set(LONGER_WITH_REASON)
+    assert longer == set()
 
 
 def test_modules_are_named_for_what_they_hold(root: Path) -> None:
