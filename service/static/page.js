@@ -10,7 +10,7 @@ const byId = (id) => document.getElementById(id);
 const form = byId("form");
 const input = byId("files");
 const drop = byId("drop");
-const submit = byId("submit");
+const submit = byId("send");
 const results = byId("results");
 const list = byId("cards");
 

@@ -43,7 +43,7 @@ def test_axe_finds_nothing_in_any_state(visitor: Visitor, setting: str) -> None:
     page = visitor.open(**SETTINGS[setting])
     assert violations(page) == []
 
-    page.locator("#submit").click()
+    page.locator("#send").click()
     expect(page.locator("#file-error")).to_be_visible()
     assert violations(page) == []
 
@@ -51,7 +51,7 @@ def test_axe_finds_nothing_in_any_state(visitor: Visitor, setting: str) -> None:
     expect(page.locator('[data-state="ready"]')).to_have_count(3)
     assert violations(page) == []
 
-    page.locator("#submit").click()
+    page.locator("#send").click()
     expect(page.locator('[data-state="done"]')).to_have_count(2)
     expect(page.locator('[data-state="failed"]')).to_have_count(1)
     assert violations(page) == []
