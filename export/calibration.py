@@ -25,6 +25,8 @@ class Calibration:
 def read_calibration(run: Run, sibling: Run | None = None) -> Calibration:
     """The run's own calibration, or that of a run of the same recipe that had validation images.
 
+    The sibling may have been fitted for another number of epochs.
+
     Raises:
         NotCalibrated: the run was fitted on all images and no sibling is named, it has its own and
             one is named, or the sibling is of another recipe or was fitted on all images too.
@@ -38,8 +40,10 @@ def read_calibration(run: Run, sibling: Run | None = None) -> Calibration:
     record = source.read(RECORD)
     split, conditions = str(record["split"]), "Keras, float32"
     if sibling is not None:
-        split += f", by the sibling run with seed {source.config.seed} fitted without these images"
-        conditions += f"; the sibling run with seed {source.config.seed}, not the model that ships"
+        config = source.config
+        which = f"the sibling run of {config.recipe.fit.epochs} epochs with seed {config.seed}"
+        split += f", by {which} fitted without these images"
+        conditions += f"; {which}, not the model that ships"
     thresholds = {name: record[name] for name in ("accept", "review", "coverage", "error", "n")}
     return Calibration(
         temperature=record["temperature"],
@@ -52,6 +56,11 @@ def read_calibration(run: Run, sibling: Run | None = None) -> Calibration:
 def _checked(run: Run, sibling: Run) -> Run:
     if run.config.fitted_on == "train":
         raise NotCalibrated(f"{run.folder} has a calibration of its own; drop --calibration-from")
-    if sibling.config.recipe != run.config.recipe:
-        raise NotCalibrated(f"{sibling.folder} is of another recipe than {run.folder}")
+    ours, theirs = run.config.recipe, sibling.config.recipe
+    # Recipes are settled on shorter fits; the epochs are then named beside the figures.
+    of_our_length = theirs.fit.model_copy(update={"epochs": ours.fit.epochs})
+    if theirs.model_copy(update={"fit": of_our_length}) != ours:
+        raise NotCalibrated(
+            f"{sibling.folder} differs from {run.folder} in more than its number of epochs"
+        )
     return sibling

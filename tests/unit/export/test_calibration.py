@@ -57,8 +57,17 @@ def test_what_a_sibling_found_is_said_to_be_the_siblings(tmp_path: Path) -> None
     final, sibling = run_of(tmp_path / "a", "all"), run_of(tmp_path / "b", "train", seed=7)
     calibration = read_calibration(final, sibling)
     assert calibration.temperature == 0.8
-    assert "sibling run with seed 7" in calibration.abstention.split
+    assert "with seed 7" in calibration.abstention.split
     assert "not the model that ships" in calibration.conditions
+
+
+def test_a_sibling_of_fewer_epochs_is_taken_and_its_epochs_are_told(tmp_path: Path) -> None:
+    fit = TINY.fit.model_copy(update={"epochs": TINY.fit.epochs - 1})
+    final = run_of(tmp_path / "a", "all")
+    sibling = run_of(tmp_path / "b", "train", TINY.model_copy(update={"fit": fit}))
+    calibration = read_calibration(final, sibling)
+    assert f"the sibling run of {fit.epochs} epochs" in calibration.abstention.split
+    assert f"the sibling run of {fit.epochs} epochs" in calibration.conditions
 
 
 @pytest.mark.parametrize(
@@ -66,7 +75,7 @@ def test_what_a_sibling_found_is_said_to_be_the_siblings(tmp_path: Path) -> None
     [
         ("train", "train", TINY, "calibration of its own"),
         ("all", "all", TINY, "was fitted on all images"),
-        ("all", "train", NARROW, "is of another recipe"),
+        ("all", "train", NARROW, "in more than its number of epochs"),
     ],
 )
 def test_a_sibling_that_does_not_fit_is_refused(
