@@ -25,7 +25,6 @@ from training.data import Split
 from training.fit import load_model
 from training.recipe import Airbench, Recipe, ResNet, TinyCnn
 from training.run import Run
-from training.settings import TrainingSettings
 from training.views import logits_of
 
 TITLE = LocalisedText(es="Colores", en="Colours")
@@ -167,40 +166,40 @@ def test_a_target_that_is_no_folder_is_named(run: Run, tmp_path: Path, validatio
         export_to(run, tmp_path / "file" / "out", validation)
 
 
-KILLED_AT_THE_LAST_STEP = """
+# By then the graph and a first manifest are written.
+KILLED_HALF_WAY = """
 import os, signal, sys
 from pathlib import Path
+import numpy as np
 from export.calibration import read_calibration
 from export.exporting import Target, export
 from tests.integration.export.test_exporting import WORDING
-from tests.runs import many_colours, validation_of
+from tests.runs import many_colours
 from training.run import Run
-from training.settings import TrainingSettings
 
 def tell(step):
-    if step == "Putting the bundle in its place":
+    if step.startswith("Proving parity"):
         os.kill(os.getpid(), signal.SIGKILL)
 
 many_colours()
 run = Run.open(Path(sys.argv[1]))
-images = validation_of(TrainingSettings(data_dir=Path(sys.argv[2]))).images
-export(run, read_calibration(run), images, Target(Path(sys.argv[3])), WORDING, tell=tell)
+images = np.zeros((1, 32, 32, 3), np.uint8)
+export(run, read_calibration(run), images, Target(Path(sys.argv[2])), WORDING, tell=tell)
 """
 
 
+@pytest.mark.timeout(900)  # TensorFlow starts once more, perhaps on a busy machine
 def test_a_killed_export_leaves_no_bundle_and_another_process_makes_the_same_file(
     exported: Exported,
     run: Run,
     root: Path,
     tmp_path: Path,
     validation: Split,
-    many: TrainingSettings,
 ) -> None:
-    command = [sys.executable, "-c", KILLED_AT_THE_LAST_STEP]
-    arguments = [str(run.folder), str(many.data_dir), str(tmp_path)]
+    command = [sys.executable, "-c", KILLED_HALF_WAY]
+    arguments = [str(run.folder), str(tmp_path)]
     killed = subprocess.run([*command, *arguments], cwd=root, capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-    assert find_bundles(tmp_path) == ()
     (left,) = tmp_path.glob(".export-*/colours/1/model.onnx")
     assert left.read_bytes() == exported.bundle.model_path.read_bytes()
     assert find_bundles(tmp_path) == ()
