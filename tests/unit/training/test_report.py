@@ -80,7 +80,7 @@ class Outline(HTMLParser):
         return [tag for tag in self.tags if tag.name == name]
 
     def texts(self, name: str) -> list[str]:
-        return [" ".join("".join(tag.text).split()) for tag in self.named(name)]
+        return [" ".join(" ".join(tag.text).split()) for tag in self.named(name)]
 
     def words(self) -> str:
         return self.texts("body")[0]
