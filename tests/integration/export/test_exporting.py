@@ -21,10 +21,11 @@ from service.classifier import OnnxClassifier
 from service.contract import Figure, LocalisedText
 from tests.colours import CLASSES
 from tests.runs import recipe_of, write_random_weights, write_run
-from training.data import Split
+from training.data import Split, load_splits
 from training.fit import load_model
-from training.recipe import Airbench, Recipe, ResNet, TinyCnn
+from training.recipe import Airbench, Recipe, ResNet, TinyCnn, Views
 from training.run import Run
+from training.settings import TrainingSettings
 from training.views import logits_of
 
 TITLE = LocalisedText(es="Colores", en="Colours")
@@ -204,3 +205,17 @@ def test_a_killed_export_leaves_no_bundle_and_another_process_makes_the_same_fil
     assert left.read_bytes() == exported.bundle.model_path.read_bytes()
     assert find_bundles(tmp_path) == ()
     assert export_to(run, tmp_path, validation).bundle == load_bundle(tmp_path / "colours" / "1")
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("views", ["single", "flip", "flip-shift"])
+def test_parity_holds_on_the_real_validation_images(
+    tmp_path: Path, shared_data: Path, views: Views
+) -> None:
+    settings = TrainingSettings(data_dir=shared_data)
+    validation = load_splits("cifar10", settings).validation
+    recipe = recipe_of(TinyCnn(), views).model_copy(update={"data": "cifar10"})
+    run = write_run(tmp_path / "run", recipe, validation=validation)
+    exported = export_to(run, tmp_path / "out", validation)
+    assert exported.parity.images == 5000
+    assert len(exported.bundle.manifest.labels) == 10
