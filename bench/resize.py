@@ -63,7 +63,7 @@ def main(
         _try(classifier, taken, resize, resampling) for resize in POLICIES for resampling in FILTERS
     ]
     out.write_text(_table(bundle, rows, len(taken)))
-    Console().print(out.read_text(), markup=False)
+    Console().print(out.read_text(), markup=False, soft_wrap=True)
 
 
 def _photos(folder: Path, bundle: Bundle) -> Iterator[Photo]:

@@ -60,7 +60,7 @@ def main(
             setup = _setup(KINDS[name], bundle, Path(folder))
             lines += _measure(setup, rounds, seconds)
     out.write_text("\n".join(lines) + "\n")
-    console.print(out.read_text(), markup=False)
+    console.print(out.read_text(), markup=False, soft_wrap=True)
 
 
 def _setup(kind: Kind, bundle: Bundle, folder: Path) -> Setup:

@@ -2,7 +2,7 @@
 
 from service.contract import Filter, LocalisedText, Resize
 
-RESIZE = Resize.CENTRE_CROP
+RESIZE = Resize.STRETCH
 FILTER = Filter.BILINEAR
 
 # By data set; a data set that is not here needs its titles named.
