@@ -86,7 +86,7 @@ def reliability_diagram(bins: tuple[ReliabilityBin, ...]) -> str:
     axes.set(xlim=(0, 1.03), ylim=(0, 1.03))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, 0)))
-    axes.legend(frameon=False, loc="upper left")
+    axes.legend(frameon=False)
     return _svg(figure)
 
 

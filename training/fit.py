@@ -33,10 +33,22 @@ class Stretch:
     whitening_bias: bool
 
 
-def fit(run: Run, settings: TrainingSettings, progress: Progress) -> None:
+def fit(
+    run: Run,
+    settings: TrainingSettings,
+    progress: Progress,
+    *,
+    strategy: tf.distribute.Strategy | None = None,
+) -> None:
     """Fit the run's recipe to its end, from its last checkpoint if there is one.
 
     A run that was fitted on training images also gets its calibration, from validation.
+
+    Args:
+        run: what to fit, and where to.
+        settings: where the data is.
+        progress: who is told how it goes.
+        strategy: the devices to spread over; every visible GPU, or the processor, if None.
 
     Raises:
         DataError: the recipe's data cannot be used.
@@ -44,7 +56,7 @@ def fit(run: Run, settings: TrainingSettings, progress: Progress) -> None:
     recipe = run.config.recipe
     splits = splits_of(run, settings)
     if not run.finished:
-        strategy = device.prepare()
+        strategy = strategy or device.prepare()
         policy = device.detect_precision()
         keras.mixed_precision.set_dtype_policy(policy)
         keras.utils.set_random_seed(run.config.seed)
