@@ -34,6 +34,8 @@ if __name__ == "__main__":
     name, batches, *arguments = sys.argv[1:]
     StoppingProgress.stop_with = signal.Signals[name]
     StoppingProgress.stop_after = int(batches)
+    # Whoever starts the tests in the background of a shell has them ignore this signal.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     progress.JsonProgress = StoppingProgress  # type: ignore[misc]
     colours()
     know_recipes()
