@@ -103,7 +103,7 @@ def evaluate(  # noqa: PLR0913 - what was measured must be named in full
         DataError: the test split cannot be used.
     """
     recorded = recorded_evaluation(run)
-    if recorded and recorded.sha256 == sha256 and not again:
+    if recorded and recorded.sha256 == sha256:
         return recorded
     if recorded and not again:
         raise RunError(
