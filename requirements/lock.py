@@ -28,11 +28,14 @@ OLDEST_PYTHON: Final = "3.11"
 BUILD: Final = "build.txt"
 """What an editable install builds with; the other locks agree with its versions."""
 
+DEPLOYED: Final = ("postgres", "redis", "signing", "tracing")
+"""What a deployment may switch on by a setting, and so must be in the image."""
+
 EXTRAS: Final = MappingProxyType(
     {
-        "serve-cpu.txt": ("cpu",),
-        "serve-cuda.txt": ("cuda",),
-        "dev.txt": ("cpu", "training", "export", "dev"),
+        "serve-cpu.txt": ("cpu", *DEPLOYED),
+        "serve-cuda.txt": ("cuda", *DEPLOYED),
+        "dev.txt": ("cpu", *DEPLOYED, "client", "ray", "training", "export", "dev"),
     },
 )
 """The extras that each lock covers."""
