@@ -69,6 +69,21 @@ def labels_answer(
     )
 
 
+def log_facts(
+    labelled: LabelledImage, manifest: Manifest, *, with_label: bool
+) -> dict[str, str | float]:
+    """Return what a log line says of one image; its label only where the operator wants it."""
+    labelling = labelled.labelling
+    facts: dict[str, str | float] = {
+        "model": f"{manifest.name}/{manifest.version}",
+        "decision": labelling.decision.value,
+    }
+    if with_label:
+        facts["label"] = manifest.labels[labelling.best].id
+        facts["score"] = round(labelling.best_score, 6)
+    return facts
+
+
 def model_ref(manifest: Manifest) -> ModelRef:
     """Return which model it is."""
     return ModelRef(name=manifest.name, version=manifest.version, sha256=manifest.model_sha256)

@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from service.errors import RotuloError
 from service.loading import load_classifier
+from service.loop_lag import LoopWatch
 from service.metrics import Metrics
 from service.middleware import Edge
 from service.openapi import DESCRIPTION, describe
@@ -46,7 +47,10 @@ def create_app(
                 on_failure(state.failure)
 
         loading = asyncio.create_task(load())
+        watch = LoopWatch(state.metrics.loop_lagged)
+        watch.start()
         yield
+        watch.stop()
         loading.cancel()
         await asyncio.wait({loading})
         await state.drain()

@@ -8,7 +8,7 @@ import time
 import structlog
 from starlette.requests import Request
 
-from service.answers import label_request, labels_answer
+from service.answers import label_request, labels_answer, log_facts
 from service.errors import InternalError, Overloaded, RotuloError
 from service.labeller import LabelledImage, Labeller, LabelRequest
 from service.language import language_of
@@ -47,13 +47,20 @@ async def label_files(request: Request, query: LabelQuery) -> BatchAnswer:
             state.metrics.count_rejection(end.slug)
             items.append(problem_of(end, problem_lang, request.state.request_id))
         else:
-            state.metrics.count_image(end.labelling.decision, end.stages(read_seconds))
+            state.metrics.count_image(labeller.manifest, end.labelling, end.stages(read_seconds))
             items.append(
                 labels_answer(
                     end, labeller.manifest, query.lang, started=started, read_seconds=read_seconds
                 )
             )
-    request.state.log = {"images": len(items)}
+    request.state.log = {
+        "images": len(items),
+        "labelled": [
+            log_facts(end, labeller.manifest, with_label=settings.log_labels)
+            for end in ends
+            if not isinstance(end, RotuloError)
+        ],
+    }
     return BatchAnswer(items=tuple(items))
 
 

@@ -28,11 +28,14 @@ class Labelling:
 
     ``scores`` are calibrated probabilities, 0 to 1; ``class_indices`` point into the manifest's
     labels. Both have the same length, which ``top_k`` and ``min_score`` cut, down to nothing.
+    ``best`` and ``best_score`` are those of the first label before anything was cut.
     """
 
     decision: Decision
     class_indices: tuple[int, ...]
     scores: tuple[float, ...]
+    best: int
+    best_score: float
 
 
 def label(
@@ -54,11 +57,14 @@ def label(
         raise ValueError(message)
     scores = calibrate(logits, manifest.temperature)
     falling = np.argsort(-logits, kind="stable")
-    best = [int(index) for index in falling[:top_k] if scores[index] >= min_score]
+    asked = [int(index) for index in falling[:top_k] if scores[index] >= min_score]
+    best = int(falling[0])
     return Labelling(
-        decision=_decide(float(scores[falling[0]]), manifest.abstention),
-        class_indices=tuple(best),
-        scores=tuple(float(scores[index]) for index in best),
+        decision=_decide(float(scores[best]), manifest.abstention),
+        class_indices=tuple(asked),
+        scores=tuple(float(scores[index]) for index in asked),
+        best=best,
+        best_score=float(scores[best]),
     )
 
 

@@ -8,7 +8,7 @@ of a later schema must not be half understood.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -25,6 +25,9 @@ Sentence = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Side = Annotated[int, Field(ge=1, le=4096)]
+
+SCORE_BOUNDS: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+"""Upper bounds of the bins in which best scores are counted; a score on a bound is below it."""
 
 
 class _Part(BaseModel):
@@ -97,6 +100,34 @@ class Abstention(_Part):
         return self
 
 
+class Baseline(_Part):
+    """How often the model said what, on images that are known: what its use is compared with.
+
+    Counts of ``n`` images by best label (every label of the manifest, zeros too), by decision, and
+    by best score in the bins of ``SCORE_BOUNDS``.
+    """
+
+    n: Annotated[int, Field(ge=1)]
+    labels: dict[Identifier, Count]
+    decisions: dict[Literal["accept", "review", "abstain"], Count]
+    scores: tuple[Count, ...]
+    split: Sentence
+
+    @model_validator(mode="after")
+    def _every_image_is_counted_once_in_each(self) -> Self:
+        if len(self.decisions) != 3 or len(self.scores) != len(SCORE_BOUNDS):  # noqa: PLR2004
+            raise ValueError(
+                f"a baseline counts 3 decisions and {len(SCORE_BOUNDS)} bins of scores, "
+                f"not {len(self.decisions)} and {len(self.scores)}"
+            )
+        for name in ("labels", "decisions"):
+            if sum(getattr(self, name).values()) != self.n:
+                raise ValueError(f"the {name} of a baseline must add up to n ({self.n})")
+        if sum(self.scores) != self.n:
+            raise ValueError(f"the scores of a baseline must add up to n ({self.n})")
+        return self
+
+
 class Provenance(_Part):
     """Where the weights come from: enough to fit them again."""
 
@@ -137,6 +168,7 @@ class Manifest(_Part):
     model_bytes: Annotated[int, Field(ge=1)]
     provenance: Provenance
     figures: tuple[Figure, ...]
+    baseline: Baseline | None = None
 
     @model_validator(mode="after")
     def _label_ids_are_unique(self) -> Self:
@@ -145,6 +177,12 @@ class Manifest(_Part):
         if repeated:
             message = f"label ids must be unique; repeated: {', '.join(repeated)}"
             raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _the_baseline_is_of_these_labels(self) -> Self:
+        if self.baseline and set(self.baseline.labels) != {label.id for label in self.labels}:
+            raise ValueError("the baseline must count every label of the manifest and no other")
         return self
 
     @classmethod

@@ -15,10 +15,15 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
-    Info,
     PlatformCollector,
     ProcessCollector,
 )
+
+from service.contract import Manifest
+from service.cores import usable_cores
+from service.labelling import Labelling
+from service.model_metrics import ModelMetrics
+from service.version import VERSION
 
 UNMATCHED: Final = "unmatched"
 CLIENT_LEFT: Final = "499"
@@ -29,6 +34,7 @@ _SECONDS: Final = (
     0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1, 2, 4, 8, 16,
 )  # fmt: skip
 _SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_LAGS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Metrics:
@@ -39,8 +45,8 @@ class Metrics:
         self.registry = registry
         self._register_traffic(registry)
         self._register_bounds(registry)
-        self.model = Info("rotulo_model", "The bundle in service.", registry=registry)
-        self.provider = Info("rotulo_provider", "The execution provider.", registry=registry)
+        self.models = ModelMetrics(registry)
+        self._register_process(registry)
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
 
@@ -66,9 +72,6 @@ class Metrics:
             registry=registry,
         )
         self._register_batches(registry)
-        self._images = Counter(
-            "rotulo_images", "Images labelled, by decision.", ["decision"], registry=registry
-        )
         self._rejections = Counter(
             "rotulo_rejections",
             "Problems answered, for whole requests and for files of a batch.",
@@ -93,6 +96,18 @@ class Metrics:
             "rotulo_failed_batches", "Runs of the session that failed.", registry=registry
         )
 
+    def _register_process(self, registry: CollectorRegistry) -> None:
+        self._loop_lag = Histogram(
+            "rotulo_loop_lag_seconds",
+            "How late the event loop is, for work that arrives at any time.",
+            buckets=_LAGS,
+            registry=registry,
+        )
+        build = Gauge("rotulo_build_info", "Which service this is.", ["version"], registry=registry)
+        build.labels(VERSION).set(1)
+        cores = Gauge("rotulo_usable_cores", "Cores that it may use.", registry=registry)
+        cores.set(usable_cores())
+
     def _register_bounds(self, registry: CollectorRegistry) -> None:
         def gauge(name: str, meaning: str) -> Gauge:
             return Gauge(name, meaning, registry=registry)
@@ -111,9 +126,11 @@ class Metrics:
         self._requests.labels(route, known, status).inc()
         self._latency.labels(route).observe(seconds)
 
-    def count_image(self, decision: str, stages: Mapping[str, float]) -> None:
+    def count_image(
+        self, manifest: Manifest, labelling: Labelling, stages: Mapping[str, float]
+    ) -> None:
         """Count one image whose labelling is part of an answer, with its seconds in each stage."""
-        self._images.labels(decision).inc()
+        self.models.count(manifest, labelling)
         for stage, seconds in stages.items():
             self._stages.labels(stage).observe(seconds)
 
@@ -128,6 +145,10 @@ class Metrics:
         self.images_in_flight.set_function(images)
         self.bytes_in_flight.set_function(held)
         self.ready.set_function(ready)
+
+    def loop_lagged(self, seconds: float) -> None:
+        """Learn how late the event loop was."""
+        self._loop_lag.observe(seconds)
 
     def queue_changed(self, depth: int) -> None:
         """Learn from the batcher how many images wait."""

@@ -94,6 +94,12 @@ class Settings(BaseSettings):
         "info", description="Least severe log lines to write."
     )
 
+    log_labels: bool = Field(
+        False,  # noqa: FBT003  # a field's default, not an argument
+        description="Write each image's best label and score to its log line, for `rotulo drift "
+        "--log`; off, because what a photo shows may be about a person.",
+    )
+
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split_origins(cls, value: object) -> object:

@@ -96,10 +96,7 @@ class ServiceState:
             self.settled.set()
             return
         manifest = labeller.manifest
-        self.metrics.model.info(
-            {"name": manifest.name, "version": manifest.version, "sha256": manifest.model_sha256}
-        )
-        self.metrics.provider.info({"provider": labeller.provider})
+        self.metrics.models.describe(manifest, labeller.provider)
         self._labeller = labeller
         self.settled.set()
         _log.info(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from service.answers import label_request, labels_answer
+from service.answers import label_request, labels_answer, log_facts
 from service.batch import label_files
 from service.errors import (
     DeadlineExceeded,
@@ -81,8 +81,11 @@ async def label_image(request: Request, query: Annotated[LabelQuery, Query()]) -
     answer = labels_answer(
         labelled, labeller.manifest, query.lang, started=started, read_seconds=read_seconds
     )
-    state.metrics.count_image(answer.decision, labelled.stages(read_seconds))
-    request.state.log = {"decision": answer.decision, "timing_ms": answer.timing_ms.model_dump()}
+    state.metrics.count_image(labeller.manifest, labelled.labelling, labelled.stages(read_seconds))
+    request.state.log = {
+        **log_facts(labelled, labeller.manifest, with_label=settings.log_labels),
+        "timing_ms": answer.timing_ms.model_dump(),
+    }
     return Response(answer.model_dump_json(), media_type="application/json")
 
 

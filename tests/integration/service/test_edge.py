@@ -70,3 +70,32 @@ async def test_a_log_line_tells_the_request_and_nothing_private(
     assert "Ana" not in lines.getvalue()
     assert "ana.php" not in lines.getvalue()
     assert "127.0.0.1" not in lines.getvalue()
+
+
+@pytest.mark.parametrize("log_labels", [False, True])
+async def test_a_label_is_logged_only_where_the_operator_wants_it(
+    settings: Settings, png: bytes, *, log_labels: bool
+) -> None:
+    """Alone or in a batch; the decision and the model are logged in either case."""
+    lines = io.StringIO()
+    configure_logging(settings, lines)
+    try:
+        async with running(settings.model_copy(update={"log_labels": log_labels})) as served:
+            alone = await served.client.post(
+                "/v1/labels", content=png, headers={"content-type": "image/png"}
+            )
+            await served.client.post("/v1/labels/batch", files=[("file", ("x", png))] * 2)
+    finally:
+        configure_logging(settings)
+    logged = [json.loads(line) for line in lines.getvalue().splitlines()]
+    single, batch = (line for line in logged if line["event"] == "request")
+    answer = alone.json()
+    expected = {"model": "linear/1", "decision": answer["decision"]}
+    if log_labels:
+        best = answer["labels"][0]
+        expected |= {"label": best["id"], "score": pytest.approx(best["score"], abs=1e-6)}
+    assert {key: single.get(key) for key in ("model", "decision")} == {
+        key: expected[key] for key in ("model", "decision")
+    }
+    assert batch["labelled"] == [expected] * 2
+    assert ("label" in single) is log_labels

@@ -76,7 +76,8 @@ async def test_metrics_equal_the_clients_ledger(settings: Settings, png: bytes) 
         assert served.series("rotulo_requests_total", "route", "method", "status") == dict(
             ledger.requests
         )
-        assert served.series("rotulo_images_total", "decision") == dict(ledger.images)
+        decisions = served.series("rotulo_images_total", "decision")
+        assert {key: count for key, count in decisions.items() if count} == dict(ledger.images)
         assert served.series("rotulo_rejections_total", "reason") == dict(ledger.problems)
         images = sum(ledger.images.values())
         stages = served.series("rotulo_stage_duration_seconds_count", "stage")

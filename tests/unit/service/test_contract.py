@@ -46,6 +46,41 @@ def test_a_manifest_keeps_spanish_readable_and_ends_with_one_newline() -> None:
     assert text.endswith("}\n")
 
 
+def baseline(**changes: Any) -> dict[str, Any]:
+    labels = {label.id: 0 for label in manifest_of(b"graph").labels}
+    counts = {
+        "n": 5,
+        "labels": {**labels, "cat": 5},
+        "decisions": {"accept": 3, "review": 2, "abstain": 0},
+        "scores": [*[0] * 11, 5],
+        "split": "validation",
+    }
+    return counts | changes
+
+
+def test_a_baseline_is_read_and_a_manifest_without_one_has_none() -> None:
+    assert Manifest.model_validate(as_json()).baseline is None
+    read = Manifest.model_validate(as_json(baseline=baseline())).baseline
+    assert read is not None
+    assert read.labels["cat"] == 5
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"n": 6},
+        {"labels": {"cat": 5}},
+        {"decisions": {"accept": 5}},
+        {"decisions": {"accept": 5, "review": 1, "abstain": 0}},
+        {"scores": [5]},
+        {"scores": [*[0] * 11, 4]},
+    ],
+)
+def test_a_baseline_counts_every_image_once_in_each_part(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="baseline"):
+        Manifest.model_validate(as_json(baseline=baseline(**changes)))
+
+
 @pytest.mark.parametrize(
     "changes",
     [

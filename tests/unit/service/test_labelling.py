@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from service.contract import Manifest
-from service.labelling import Decision, Labelling, calibrate, label
+from service.labelling import Decision, calibrate, label
 from tests.bundles import labels_of, manifest_of
 
 
@@ -48,7 +48,10 @@ def test_top_k_and_min_score_cut_the_labels_and_not_the_decision() -> None:
     logits = logits_of(0.15, 0.82, 0.03)
     assert label(logits, manifest(), top_k=2).class_indices == (1, 0)
     assert label(logits, manifest(), min_score=0.1).class_indices == (1, 0)
-    assert label(logits, manifest(), min_score=0.99) == Labelling(Decision.ACCEPT, (), ())
+    labelling = label(logits, manifest(), min_score=0.99)
+    assert (labelling.decision, labelling.class_indices) == (Decision.ACCEPT, ())
+    assert labelling.best == 1
+    assert labelling.best_score == pytest.approx(0.82)
 
 
 def test_more_labels_than_there_are_is_all_of_them() -> None:
