@@ -19,7 +19,7 @@ from service.metrics import Metrics
 from service.middleware import Edge
 from service.openapi import DESCRIPTION, describe
 from service.problems import answer_problem
-from service.routes import health, labels, models, pages
+from service.routes import explanations, health, labels, models, pages
 from service.settings import Settings
 from service.state import ClassifierFactory, ServiceState
 from service.version import VERSION
@@ -77,6 +77,6 @@ def create_app(
     app.add_middleware(Edge, state=state)
     for handled in (RotuloError, RequestValidationError, HTTPException):
         app.add_exception_handler(handled, answer_problem)
-    for router in (labels.router, models.router, health.router, pages.router):
+    for router in (labels.router, explanations.router, models.router, health.router, pages.router):
         app.include_router(router)
     return app

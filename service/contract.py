@@ -21,7 +21,7 @@ from service.manifest import (
     Provenance,
     Resize,
 )
-from service.pixels import Pixels, to_pixels
+from service.pixels import Pixels, placement, to_pixels
 
 __all__ = [
     "MANIFEST_FILE",
@@ -39,5 +39,6 @@ __all__ = [
     "Provenance",
     "Resize",
     "decode_image",
+    "placement",
     "to_pixels",
 ]

@@ -75,6 +75,11 @@ class Catalogue:
         *rest, last = items
         return self.text("unit.or", first=", ".join(rest), last=last) if rest else last
 
+    def together(self, items: Sequence[str]) -> str:
+        """Return ``a, b y c``."""
+        *rest, last = items
+        return self.text("unit.and", first=", ".join(rest), last=last) if rest else last
+
     def group(self, *names: str) -> dict[str, str]:
         """Return the texts of some groups, as the script of a page is given them."""
         return {key: text for key, text in self.texts.items() if key.split(".")[0] in names}

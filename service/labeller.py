@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from service.admission import Admission
 from service.batcher import Batcher
 from service.classifier import Classifier
 from service.contract import DecodedImage, Manifest, Pixels, decode_image, to_pixels
 from service.cores import usable_cores
-from service.errors import DeadlineExceeded
+from service.errors import DeadlineExceeded, Overloaded
 from service.labelling import Labelling, label
 from service.metrics import Metrics
 from service.settings import Settings
+
+Logits: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,7 @@ class Labeller:
         self._admission = admission
         self._max_pixels = settings.max_pixels
         self._timeout = settings.request_timeout_seconds
+        self._max_queue = settings.max_queue
         self._decoders = ThreadPoolExecutor(
             settings.decode_threads or usable_cores(), thread_name_prefix="decode"
         )
@@ -128,6 +136,33 @@ class Labeller:
             queue_seconds=ready.started - submitted + outcome.queue_seconds,
             inference_seconds=outcome.inference_seconds,
         )
+
+    async def decode(self, data: bytes) -> tuple[DecodedImage, Pixels]:
+        """Return an image and what the model would see of it, made in a decoding thread.
+
+        Raises:
+            UnsupportedImage, ImageTooLarge, UndecodableImage: the image.
+        """
+        loop = asyncio.get_running_loop()
+        ready = await loop.run_in_executor(self._decoders, self._decode, data)
+        return ready.decoded, ready.pixels
+
+    async def infer_aside(self, images: Sequence[Pixels], *, deadline: float) -> list[Logits]:
+        """Return the logits ``[classes]`` of a few images that give way to labelling.
+
+        They wait in the one queue like any other image, and so behind all that came before; they
+        are refused while half of its places are taken, so that labelling always has the rest.
+
+        Raises:
+            Overloaded: many images wait to be labelled.
+            DeadlineExceeded, InferenceFailed, NotReady: as the batcher.
+        """
+        if 2 * self._batcher.depth >= self._max_queue:
+            raise Overloaded(self.retry_after())
+        outcomes = await asyncio.gather(
+            *(self._batcher.submit(pixels, deadline=deadline) for pixels in images)
+        )
+        return [outcome.logits for outcome in outcomes]
 
     def _decode(self, data: bytes) -> _Decoded:
         started = time.monotonic()

@@ -46,6 +46,7 @@ class Metrics:
         self._register_traffic(registry)
         self._register_bounds(registry)
         self.models = ModelMetrics(registry)
+        self._register_explanations(registry)
         self._register_process(registry)
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
@@ -119,6 +120,20 @@ class Metrics:
         self.images_bound = gauge("rotulo_images_in_flight_bound", "Images that may be in flight.")
         self.bytes_in_flight = gauge("rotulo_in_flight_bytes", "Bytes of uploads held in memory.")
         self.bytes_bound = gauge("rotulo_in_flight_bound_bytes", "Bytes that may be held.")
+
+    def _register_explanations(self, registry: CollectorRegistry) -> None:
+        self.explanations = Gauge(
+            "rotulo_explanations_in_progress", "Explanations being computed.", registry=registry
+        )
+        self.explanations_bound = Gauge(
+            "rotulo_explanations_bound", "Explanations that may be computed.", registry=registry
+        )
+        self.explanation_seconds = Histogram(
+            "rotulo_explanation_duration_seconds",
+            "From an upload that has arrived to its explanation.",
+            buckets=_SECONDS,
+            registry=registry,
+        )
 
     def count_request(self, route: str, method: str, status: str, seconds: float) -> None:
         """Count one request that ended."""

@@ -21,7 +21,7 @@ _RESAMPLING: Final = {name: Image.Resampling[name.name] for name in Filter}
 # calls 3.0 almost indistinguishable from resampling in one step.
 _REDUCING_GAP: Final = 3.0
 
-_Box: TypeAlias = tuple[float, float, float, float]
+Box: TypeAlias = tuple[float, float, float, float]
 
 
 def to_pixels(image: Image.Image, spec: InputSpec) -> Pixels:
@@ -39,6 +39,28 @@ def to_pixels(image: Image.Image, spec: InputSpec) -> Pixels:
     return np.ascontiguousarray(fitted.convert("RGB"))
 
 
+def placement(size: tuple[int, int], spec: InputSpec) -> Box:
+    """Return where in the model's input a picture of this size (width, height) comes to lie.
+
+    Left, top, right and bottom of the whole picture, in pixels of the input: beyond its edges for
+    what a crop cuts off, within them where the rest is padded.
+    """
+    target = (spec.width, spec.height)
+    match spec.resize:
+        case Resize.STRETCH:
+            return (0, 0, *target)
+        case Resize.CENTRE_CROP:
+            left, top, right, bottom = _centre(size, target)
+            across, down = target[0] / (right - left), target[1] / (bottom - top)
+            return (
+                -left * across, -top * down, (size[0] - left) * across, (size[1] - top) * down,
+            )  # fmt: skip
+        case Resize.PAD:
+            width, height = _inside(size, target)
+            left, top = _margins((width, height), target)
+            return (left, top, left + width, top + height)
+
+
 def _fit(image: Image.Image, spec: InputSpec) -> Image.Image:
     size = (spec.width, spec.height)
     match spec.resize:
@@ -52,11 +74,11 @@ def _fit(image: Image.Image, spec: InputSpec) -> Image.Image:
             )
 
 
-def _resample(image: Image.Image, size: tuple[int, int], spec: InputSpec, box: _Box) -> Image.Image:
+def _resample(image: Image.Image, size: tuple[int, int], spec: InputSpec, box: Box) -> Image.Image:
     return image.resize(size, _RESAMPLING[spec.filter], box=box, reducing_gap=_REDUCING_GAP)
 
 
-def _centre(source: tuple[int, int], target: tuple[int, int]) -> _Box:
+def _centre(source: tuple[int, int], target: tuple[int, int]) -> Box:
     """Return the largest centred box with the target's proportions, in fractions of a pixel."""
     scale = min(source[0] / target[0], source[1] / target[1])
     left = max(0.0, (source[0] - target[0] * scale) / 2)
@@ -73,8 +95,12 @@ def _inside(source: tuple[int, int], target: tuple[int, int]) -> tuple[int, int]
 
 def _pad(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     canvas = Image.new(image.mode, size, _border_colour(image))
-    canvas.paste(image, ((size[0] - image.width) // 2, (size[1] - image.height) // 2))
+    canvas.paste(image, _margins(image.size, size))
     return canvas
+
+
+def _margins(inner: tuple[int, int], outer: tuple[int, int]) -> tuple[int, int]:
+    return ((outer[0] - inner[0]) // 2, (outer[1] - inner[1]) // 2)
 
 
 def _border_colour(image: Image.Image) -> tuple[int, ...]:

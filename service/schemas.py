@@ -69,6 +69,35 @@ class LabelsAnswer(_Wire):
     timing_ms: Timing
 
 
+class ExplanationQuery(_Wire):
+    """Which label to explain, and in which language."""
+
+    label: str | None = Field(
+        None, max_length=64, description="Id of the label to explain; the best one by default."
+    )
+    lang: Lang = Field("es", description="Language of the words and of problems.")
+
+
+class Grid(_Wire):
+    """How much each cell of the upright image matters, in rows from the top."""
+
+    rows: int
+    columns: int
+    values: tuple[tuple[float, ...], ...] = Field(
+        description="0 to 1: how far the label falls with the cell covered, as a share of the "
+        "greatest fall (in log-odds, for a score near 1 hardly moves)."
+    )
+
+
+class ExplanationAnswer(_Wire):
+    """On which parts of an image a label rests, in numbers and in words."""
+
+    model: ModelRef
+    label: ScoredLabel
+    grid: Grid
+    sentence: str
+
+
 class Problem(_Wire):
     """What went wrong (RFC 9457), in words for the person who sent the request."""
 

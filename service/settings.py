@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 ENV_PREFIX: Final = "ROTULO_"
 SHIPPED_BUNDLES: Final = Path(__file__).parent / "bundles"
 MIB: Final = 1024 * 1024
+FEEDBACK_SCHEMES: Final = frozenset({"sqlite", "postgresql"})
 
 
 class Settings(BaseSettings):
@@ -84,6 +85,45 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         20.0, gt=0, le=3600, description="Time for requests in progress to end after that."
     )
+    explanations_at_once: int = Field(
+        2,
+        ge=0,
+        le=1024,
+        description="Explanations computed at one time; above it, 503; 0 offers none (404).",
+    )
+    explanation_timeout_seconds: float = Field(
+        20.0, gt=0, le=3600, description="Time to explain an upload once it has arrived; then 504."
+    )
+    feedback_url: str = Field(
+        "",
+        repr=False,
+        description="Database of corrections, `sqlite:////folder/file.db` or "
+        "`postgresql://user:password@host/name`; empty keeps none (404).",
+    )
+    feedback_timeout_seconds: float = Field(
+        3.0, gt=0, le=60, description="Time for the database of corrections to answer; then 503."
+    )
+    feedback_days: int = Field(
+        180, ge=1, le=3650, description="Days after which a correction is deleted."
+    )
+    feedback_max_rows: int = Field(
+        1_000_000, ge=1, description="Corrections kept at most; above it, 507."
+    )
+    feedback_images: Path | None = Field(
+        None,
+        description="Folder of images that their senders agree to give; empty stores no image.",
+    )
+    feedback_images_max_bytes: int = Field(
+        1024 * MIB, ge=1, description="Bytes of those images at most; above it, 507."
+    )
+    responsible_name: str = Field(
+        "", max_length=200, description="Who answers for this service, shown at `/transparencia`."
+    )
+    responsible_contact: str = Field(
+        "",
+        max_length=200,
+        description="Where to object: an e-mail address, an `https://` address, or words.",
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins allowed to call the API from a page, separated by commas."
     )
@@ -115,6 +155,21 @@ class Settings(BaseSettings):
             if scheme not in {"http", "https"} or not separator or set(authority) & set("/*? "):
                 raise ValueError(f"{origin!r} is not an origin such as https://www.example.cl")
         return origins
+
+    @field_validator("feedback_url")
+    @classmethod
+    def _known_database(cls, url: str) -> str:
+        """No message quotes the address, which may hold a password."""
+        scheme, separator, rest = url.partition("://")
+        if url and (scheme not in FEEDBACK_SCHEMES or not separator or not rest.strip("/")):
+            raise ValueError("must begin with sqlite:/// and a file, or with postgresql://")
+        return url
+
+    @model_validator(mode="after")
+    def _images_come_with_corrections(self) -> Self:
+        if self.feedback_images is not None and not self.feedback_url:
+            raise ValueError("feedback_images needs feedback_url: an image belongs to a correction")
+        return self
 
     @model_validator(mode="after")
     def _uploads_fit_in_flight(self) -> Self:
@@ -151,4 +206,4 @@ def settings_table() -> str:
 def _shown(default: Any) -> str:  # noqa: ANN401  # the defaults are of many types
     if default == SHIPPED_BUNDLES:
         return "`service/bundles`"
-    return f"`{default}`" if default not in ("", ()) else "–"
+    return f"`{default}`" if default not in ("", (), None) else "–"

@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 from service.admission import Admission
 from service.classifier import Classifier
 from service.errors import NotReady, UnknownModel
+from service.explain import Explainer
 from service.labeller import Labeller
 from service.metrics import Metrics
 from service.settings import Settings
@@ -39,6 +40,7 @@ class ServiceState:
             max_bytes=settings.max_bytes_in_flight,
             retry_after=self._retry_after,
         )
+        self.explainer = Explainer(settings, self.admission, metrics)
         self.failure: Exception | None = None
         self.leaving = False
         self.settled = asyncio.Event()

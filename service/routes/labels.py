@@ -36,7 +36,7 @@ from service.uploads import read_image, upload_limits
 
 router = APIRouter(tags=["labels"])
 
-_OF_AN_UPLOAD = (
+OF_AN_UPLOAD = (
     MalformedMultipart,
     UploadTimeout,
     PayloadTooLarge,
@@ -48,7 +48,7 @@ _OF_AN_UPLOAD = (
     Overloaded,
     NotReady,
 )
-_OF_AN_IMAGE = (
+OF_AN_IMAGE = (
     EmptyBody,
     ImageTooLarge,
     UnsupportedImage,
@@ -62,7 +62,7 @@ _OF_AN_IMAGE = (
     "/v1/labels",
     summary="Label one image",
     response_model=LabelsAnswer,
-    responses=problems(*_OF_AN_UPLOAD, *_OF_AN_IMAGE),
+    responses=problems(*OF_AN_UPLOAD, *OF_AN_IMAGE),
     openapi_extra=one_image_body(),
 )
 async def label_image(request: Request, query: Annotated[LabelQuery, Query()]) -> Response:
@@ -93,7 +93,7 @@ async def label_image(request: Request, query: Annotated[LabelQuery, Query()]) -
     "/v1/labels/batch",
     summary="Label several images",
     response_model=BatchAnswer,
-    responses=problems(*_OF_AN_UPLOAD, DeadlineExceeded),
+    responses=problems(*OF_AN_UPLOAD, DeadlineExceeded),
     openapi_extra=many_images_body(),
 )
 async def label_images(request: Request, query: Annotated[LabelQuery, Query()]) -> Response:

@@ -13,6 +13,7 @@ ROUTES = {
     "/livez": "get",
     "/metrics": "get",
     "/readyz": "get",
+    "/v1/explanations": "post",
     "/v1/labels": "post",
     "/v1/labels/batch": "post",
     "/v1/models": "get",

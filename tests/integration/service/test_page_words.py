@@ -23,7 +23,7 @@ PLACES = re.compile(r"\{\w+\}")
 TEMPLATE_KEY = re.compile(r"t\.(?:text|count)\(\s*'([\w.]+)'")
 CONDITIONAL_KEY = re.compile(r"'(card\.\w+)' if|else '(card\.\w+)'")
 SCRIPT_KEY = re.compile(r"\b(text|count)\(\s*\"([\w.]+)\"")
-CODE_KEY = re.compile(r"\"((?:page|announce|card|unit)\.[\w.]+)\"")
+CODE_KEY = re.compile(r"\"((?:page|announce|card|unit|explain)\.[\w.]+)\"")
 FAMILIES = ("error.", "problem.")
 """Keys whose last part is the kind of a problem."""
 
@@ -41,7 +41,7 @@ def keys_in_use() -> set[str]:
         found.update(key for pair in CONDITIONAL_KEY.findall(source) for key in pair if key)
     for script in STATIC.glob("*.js"):
         found.update(key for _, key in SCRIPT_KEY.findall(script.read_text(encoding="utf-8")))
-    for module in ("pages.py", "i18n.py"):
+    for module in ("pages.py", "i18n.py", "explain.py"):
         source = (TEMPLATES.parent / module).read_text(encoding="utf-8")
         found.update(CODE_KEY.findall(source))
     found.discard("page.html")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.contract import Filter, InputSpec, Resize, to_pixels
+from service.contract import Filter, InputSpec, Resize, placement, to_pixels
 
 
 def spec(
@@ -112,3 +112,27 @@ def test_shrinking_in_two_steps_stays_close_to_one_exact_step(resize: Resize) ->
     exact = np.asarray(picture.resize((32, 32), Image.Resampling.BILINEAR)).astype(int)
     pixels = to_pixels(picture, spec(resize, height=32, width=32, resampling=Filter.BILINEAR))
     assert np.abs(pixels.astype(int) - exact).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("resize", "size", "box"),
+    [
+        (Resize.STRETCH, (12, 4), (0, 0, 4, 4)),
+        (Resize.CENTRE_CROP, (12, 4), (-4, 0, 8, 4)),
+        (Resize.CENTRE_CROP, (8, 32), (0, -6, 4, 10)),
+        (Resize.PAD, (8, 4), (0, 1, 4, 3)),
+        (Resize.PAD, (4, 4), (0, 0, 4, 4)),
+    ],
+)
+def test_a_whole_picture_lies_where_its_placement_says(
+    resize: Resize, size: tuple[int, int], box: tuple[float, ...]
+) -> None:
+    assert placement(size, spec(resize)) == pytest.approx(box)
+
+
+def test_the_middle_third_is_what_a_crop_of_three_bands_keeps() -> None:
+    left, _, right, _ = placement((12, 4), spec(Resize.CENTRE_CROP))
+    third = (right - left) / 3
+    assert (left + third, left + 2 * third) == pytest.approx((0, 4))
+    kept = to_pixels(three_bands(), spec(Resize.CENTRE_CROP))
+    assert kept.reshape(-1, 3).any(axis=0).tolist() == [False, True, False]
