@@ -1,31 +1,50 @@
-"""Write the generated parts of the documents anew: `make docs`.
+"""Write the generated documents, and the generated parts of the others, anew: `make docs`.
 
 A generated part stands between two comments, ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from service.settings import settings_table
+from service.app import create_app
+from service.settings import Settings, settings_table
 
-README: Final = Path(__file__).resolve().parent.parent / "README.md"
+DOCS: Final = Path(__file__).resolve().parent
+README: Final = DOCS.parent / "README.md"
 
-PARTS: Final[Mapping[str, Callable[[], str]]] = MappingProxyType({"settings": settings_table})
-"""What writes each part, by its name."""
+Generate = Callable[[], str]
 
 
-def refreshed(text: str) -> str:
-    """Return a document with each of its parts generated anew.
+def openapi_document() -> str:
+    """Return the OpenAPI document of the service as it is by default."""
+    document = create_app(Settings.model_construct()).openapi()
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
+PARTS: Final[Mapping[Path, Mapping[str, Generate]]] = MappingProxyType(
+    {README: {"settings": settings_table}}
+)
+"""What writes each part of a document, by the part's name."""
+
+WHOLE: Final[Mapping[Path, Generate]] = MappingProxyType({DOCS / "openapi.json": openapi_document})
+"""What writes each document that is generated as a whole."""
+
+
+def refreshed(path: Path, text: str) -> str:
+    """Return a document's text with each of its parts generated anew.
 
     Raises:
         ValueError: the document lacks the markers of a part, or has them twice.
     """
-    for name, generate in PARTS.items():
+    if path in WHOLE:
+        return WHOLE[path]()
+    for name, generate in PARTS[path].items():
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
         pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
         pieces = pattern.split(text)
@@ -35,5 +54,11 @@ def refreshed(text: str) -> str:
     return text
 
 
+def read(path: Path) -> str:
+    """Return a document as it is now, empty where there is none yet."""
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
 if __name__ == "__main__":
-    README.write_text(refreshed(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for document in (*PARTS, *WHOLE):
+        document.write_text(refreshed(document, read(document)), encoding="utf-8")

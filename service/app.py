@@ -60,6 +60,7 @@ def create_app(
         version=VERSION,
         description=DESCRIPTION,
         lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,  # what generated clients call it
         openapi_url=None,  # ours is in service.openapi; FastAPI's pages load third parties' scripts
         redirect_slashes=False,
     )

@@ -1,15 +1,18 @@
-"""What FastAPI cannot see of the API: bodies that are read as they arrive, and every problem."""
+"""What FastAPI cannot see of the API: bodies read as they arrive, every problem, and examples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import base64
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from service.errors import RotuloError
+from service.examples import EXAMPLES, PNG, example_problem
 from service.problems import MEDIA_TYPE
 from service.schemas import Problem
 
@@ -17,7 +20,37 @@ DESCRIPTION: Final = (
     "Labels images, and says how sure it is. Problems are problem+json (RFC 9457) in Spanish, "
     "or in English with `lang=en` or Accept-Language. Every answer carries X-Request-ID."
 )
+TAGS: Final = (
+    ("labels", "Send images, get labels with calibrated scores and a decision."),
+    ("models", "What the models in service know, where they come from, how well they do."),
+    ("health", "For whoever operates the service: probes and metrics."),
+)
+_SERVERS: Final = (
+    {
+        "url": "https://{host}",
+        "description": "An installation: wherever a site runs its own.",
+        "variables": {"host": {"default": "rotulo.example.cl", "description": "Its host."}},
+    },
+)
 _BINARY: Final = {"type": "string", "format": "binary"}
+_JSON: Final = "application/json"
+_IMAGE_EXAMPLE: Final = {
+    "image": {
+        "summary": "The bytes of an image, as they are in its file",
+        "externalValue": f"data:image/png;base64,{base64.b64encode(PNG).decode()}",
+    }
+}
+_REQUEST_ID: Final = {
+    "description": "Of this request: the client's own, where it sent a sound one.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+    "example": "6f1c2f1e8f0c4d7f9a53c1f1b0f5a9d2",
+}
+_RETRY_AFTER: Final = {
+    "description": "Seconds to wait before trying again.",
+    "schema": {"type": "integer", "minimum": 1},
+    "example": 2,
+}
+_FRAMEWORKS_WORDS: Final = "Successful Response"
 _RETRIES: Final = frozenset({429, 503})
 
 
@@ -30,39 +63,47 @@ def problems(*errors: type[RotuloError]) -> dict[int | str, dict[str, Any]]:
 
 
 def _response(status: int, kinds: Iterable[type[RotuloError]]) -> dict[str, Any]:
+    examples = {
+        kind.slug: {
+            "summary": kind.title.en,
+            "value": example_problem(kind, "en").model_dump(mode="json"),
+        }
+        for kind in kinds
+    }
     response: dict[str, Any] = {
         "description": "; ".join(f"`{kind.slug}`: {kind.title.en}" for kind in kinds),
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {
+            MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
+        },
     }
     if status in _RETRIES:
-        response["headers"] = {
-            "Retry-After": {
-                "description": "Seconds to wait before trying again.",
-                "schema": {"type": "integer", "minimum": 1},
-            }
-        }
+        response["headers"] = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
     return response
 
 
 def one_image_body() -> dict[str, Any]:
     """Return the request body of a route that takes one image, raw or in a form."""
-    return _body({"image/*": {"schema": _BINARY}, "application/octet-stream": {"schema": _BINARY}},
-                 file=_BINARY)  # fmt: skip
+    raw = {"schema": _BINARY, "examples": _IMAGE_EXAMPLE}
+    return _body({"image/*": raw, "application/octet-stream": raw}, "foto.jpg", file=_BINARY)
 
 
 def many_images_body() -> dict[str, Any]:
     """Return the request body of a route that takes a form with several files."""
-    return _body({}, file={"type": "array", "items": _BINARY, "minItems": 1})
+    files = {"type": "array", "items": _BINARY, "minItems": 1}
+    return _body({}, ["una.jpg", "otra.png"], file=files)
 
 
-def _body(raw: dict[str, Any], **fields: dict[str, Any]) -> dict[str, Any]:
-    form = {"type": "object", "properties": fields, "required": list(fields)}
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {**raw, "multipart/form-data": {"schema": form}},
-        }
+def _body(raw: dict[str, Any], shown: object, **fields: dict[str, Any]) -> dict[str, Any]:
+    form = {
+        "schema": {"type": "object", "properties": fields, "required": list(fields)},
+        "examples": {
+            "form": {
+                "summary": "Files of a form, here by their names",
+                "value": dict.fromkeys(fields, shown),
+            }
+        },
     }
+    return {"requestBody": {"required": True, "content": {**raw, "multipart/form-data": form}}}
 
 
 def describe(app: FastAPI) -> None:
@@ -73,31 +114,71 @@ def describe(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            document = get_openapi(
-                title=app.title,
-                version=app.version,
-                description=app.description,
-                routes=app.routes,
-            )
-            schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            schemas["Problem"] = Problem.model_json_schema()
-            _forget_frameworks_errors(document)
-            app.openapi_schema = document
+            app.openapi_schema = _document(app)
         return app.openapi_schema
 
-    async def document() -> JSONResponse:
-        return JSONResponse(app.openapi())
+    async def document(request: Request) -> JSONResponse:
+        return JSONResponse(app.openapi() | {"servers": servers(request.scope["root_path"])})
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
     app.get("/openapi.json", include_in_schema=False)(document)
 
 
+def servers(root_path: str) -> list[dict[str, Any]]:
+    """Return where the API may be called; first the very place that the document came from."""
+    here = {"url": root_path.rstrip("/") or "/", "description": "The service that was asked."}
+    return [here, *_SERVERS]
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary="Labels for images, with how sure they are.",
+        description=app.description,
+        license_info={"name": "MIT", "identifier": "MIT"},
+        tags=[{"name": name, "description": description} for name, description in TAGS],
+        servers=servers(""),
+        routes=app.routes,
+    )
+    components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    schemas["Problem"] = Problem.model_json_schema()
+    components["headers"] = {"X-Request-ID": _REQUEST_ID, "Retry-After": _RETRY_AFTER}
+    _forget_frameworks_errors(document)
+    for operation in operations(document):
+        for response in operation["responses"].values():
+            if response["description"] == _FRAMEWORKS_WORDS:
+                response["description"] = "As asked."
+            headers = response.setdefault("headers", {})
+            headers["X-Request-ID"] = {"$ref": "#/components/headers/X-Request-ID"}
+            _show_examples(response.get("content", {}), schemas)
+        _show_examples(operation.get("requestBody", {}).get("content", {}), schemas)
+    return document
+
+
+def operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield every operation of a document."""
+    for methods in document["paths"].values():
+        yield from methods.values()
+
+
+def _show_examples(content: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Put the example of a JSON body's schema beside it, where it has none of its own."""
+    for media_type, body in content.items():
+        name = body.get("schema", {}).get("$ref", "").rpartition("/")[2]
+        if media_type != _JSON or not name or "example" in body or "examples" in body:
+            continue
+        shown = [EXAMPLES[name]] if name in EXAMPLES else schemas[name].get("examples", [])
+        if shown:
+            body["example"] = shown[0]
+
+
 def _forget_frameworks_errors(document: dict[str, Any]) -> None:
     """Take out FastAPI's own shape of a 422, which our handler never lets through."""
-    for methods in document["paths"].values():
-        for operation in methods.values():
-            content = operation["responses"].get("422", {}).get("content", {})
-            if content and MEDIA_TYPE not in content:
-                del operation["responses"]["422"]
+    for operation in operations(document):
+        content = operation["responses"].get("422", {}).get("content", {})
+        if content and MEDIA_TYPE not in content:
+            del operation["responses"]["422"]
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -12,6 +14,8 @@ from service.schemas import Liveness, Readiness
 from service.state import state_of
 
 router = APIRouter(tags=["health"])
+
+_EXAMPLE: Final = "# TYPE rotulo_queue_depth gauge\nrotulo_queue_depth 0.0\n"
 
 
 @router.get("/livez", summary="Is the process alive?", responses=problems(InternalError))
@@ -37,7 +41,7 @@ async def readyz(request: Request) -> Readiness:
     summary="Metrics for Prometheus",
     response_class=Response,
     responses={
-        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        200: {"content": {"text/plain": {"schema": {"type": "string"}, "example": _EXAMPLE}}},
         **problems(InternalError),
     },
 )

@@ -7,25 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from docs.refresh import README, refreshed
+from docs.refresh import PARTS, README, WHOLE, read, refreshed
 from service.settings import Settings, variable
 from tests.architecture.tree import files
 
 
-def test_the_generated_parts_of_the_readme_are_fresh() -> None:
-    """`make docs` writes them."""
-    text = README.read_text("utf-8")
-    assert refreshed(text) == text
+@pytest.mark.parametrize("path", [*PARTS, *WHOLE], ids=lambda path: path.name)
+def test_what_is_generated_is_fresh(path: Path) -> None:
+    """`make docs` writes it."""
+    assert refreshed(path, read(path)) == read(path)
 
 
 def test_a_readme_without_its_markers_is_refused() -> None:
     with pytest.raises(ValueError, match="must stand once, found 0 times"):
-        refreshed("# A document")
+        refreshed(README, "# A document")
 
 
 def test_a_changed_table_is_written_anew() -> None:
     text = README.read_text("utf-8")
-    assert refreshed(text.replace(variable("max_queue"), "ROTULO_OLD_NAME")) == text
+    assert refreshed(README, text.replace(variable("max_queue"), "ROTULO_OLD_NAME")) == text
 
 
 @pytest.mark.parametrize("field", Settings.model_fields)
