@@ -1,4 +1,4 @@
-"""The command line: ``serve``, ``label`` and ``doctor``."""
+"""The command line: ``serve``, ``label``, ``doctor``, ``health`` and ``bundle``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from service.bundle_commands import bundle_cli
 from service.errors import InvalidParameter, StartupError
 from service.options import EXIT_FAILED, EXIT_USAGE, read_settings, with_settings
 from service.settings import Settings
@@ -23,6 +24,9 @@ cli = typer.Typer(
 )
 
 
+cli.add_typer(bundle_cli)
+
+
 @cli.command("serve")
 @with_settings(*Settings.model_fields)
 def serve_command(**given: str) -> None:
@@ -33,7 +37,7 @@ def serve_command(**given: str) -> None:
 
 
 @cli.command("label")
-@with_settings("bundles", "model", "provider")
+@with_settings("bundles", "model", "bundle_public_key", "provider")
 def label_command(
     files: Annotated[list[Path], typer.Argument(help="Images.", show_default=False)],
     *,
@@ -70,7 +74,7 @@ def label_command(
 
 
 @cli.command("doctor")
-@with_settings("bundles", "model", "provider")
+@with_settings("bundles", "model", "bundle_public_key", "provider")
 def doctor_command(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON for programs.")] = False,
@@ -86,6 +90,22 @@ def doctor_command(
     else:
         print_table(diagnosis_table(diagnosis))
     raise typer.Exit(EXIT_FAILED if diagnosis.problems else 0)
+
+
+@cli.command("health")
+@with_settings("host", "port")
+def health_command(
+    *,
+    live: Annotated[bool, typer.Option("--live", help="Ask whether it lives, not more.")] = False,
+    **given: str,
+) -> None:
+    """Ask the service of this machine whether it is ready. Exit code 1 when it is not."""
+    from service.probe import obstacle_of  # noqa: PLC0415
+
+    obstacle = obstacle_of(read_settings(**given), "/livez" if live else "/readyz")
+    if obstacle is not None:
+        typer.echo(f"rotulo: {obstacle}", err=True)
+        raise typer.Exit(EXIT_FAILED)
 
 
 def main() -> None:

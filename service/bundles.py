@@ -14,10 +14,20 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from service.contract import MANIFEST_FILE, MODEL_FILE, Manifest
-from service.errors import BundleError
+from service.errors import BundleError, StartupError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from service.signatures import TrustedKeys
+
+
+class UntrustedBundle(BundleError):
+    """A signature is asked for, and the bundle is not signed or not as it was signed."""
+
+
+class SigningKeyError(StartupError):
+    """A file of signing keys cannot be read, or holds no such key; nothing of it is quoted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +43,16 @@ class Bundle:
         return self.path / MODEL_FILE
 
 
-def load_bundle(path: Path) -> Bundle:
-    """Return the bundle in a folder ``NAME/VERSION``.
+def load_bundle(path: Path, *, trusted: TrustedKeys | None = None) -> Bundle:
+    """Return the bundle in a folder ``NAME/VERSION``; with keys, nothing unsigned is even parsed.
 
     Raises:
+        UntrustedBundle: none of the keys has signed it as it is.
         BundleError: the folder is incomplete, the manifest is not valid or names another model, or
             the graph is not the one whose size and SHA-256 the manifest holds.
     """
+    if trusted is not None:
+        trusted.check(path)
     manifest = _read_manifest(path / MANIFEST_FILE)
     if (path.parent.name, path.name) != (manifest.name, manifest.version):
         message = (
@@ -52,20 +65,21 @@ def load_bundle(path: Path) -> Bundle:
     return bundle
 
 
-def find_bundles(folder: Path) -> tuple[Bundle, ...]:
+def find_bundles(folder: Path, *, trusted: TrustedKeys | None = None) -> tuple[Bundle, ...]:
     """Return every bundle below a folder, by name, and of each name the newest version last.
 
     Folders whose name begins with a point are passed over: export builds there. Versions are
     compared number by number, so that 10 comes after 9.
 
     Raises:
+        UntrustedBundle: one of them is not signed by any of the keys.
         BundleError: the folder does not exist, or one of its bundles cannot be loaded.
     """
     if not folder.is_dir():
         message = f"{folder} is not a folder; export a bundle into it or name another one"
         raise BundleError(message)
     manifests = (found for found in folder.glob(f"*/*/{MANIFEST_FILE}") if not _is_hidden(found))
-    bundles = (load_bundle(found.parent) for found in manifests)
+    bundles = (load_bundle(found.parent, trusted=trusted) for found in manifests)
     return tuple(sorted(bundles, key=lambda bundle: _natural(bundle.manifest)))
 
 

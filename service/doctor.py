@@ -16,7 +16,7 @@ from service.contract import MANIFEST_FILE
 from service.cores import usable_cores
 from service.cuda import cuda_obstacle
 from service.errors import RotuloError, StartupError
-from service.loading import choose_bundle
+from service.loading import choose_bundle, trusted_keys
 from service.settings import Settings
 from service.version import VERSION
 
@@ -108,7 +108,7 @@ def _try_bundle(folder: Path, settings: Settings) -> tuple[BundleFinding, Bundle
     """Load one bundle and run it once, as the service would."""
     shown = f"{folder.parent.name}/{folder.name}"
     try:
-        bundle = load_bundle(folder)
+        bundle = load_bundle(folder, trusted=trusted_keys(settings))
         classifier = OnnxClassifier(bundle, provider=settings.provider)
         classifier.warm_up(1)
     except (StartupError, RotuloError) as error:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from service.bundles import Bundle, find_bundles
+from typing import TYPE_CHECKING
+
+from service.bundles import Bundle, SigningKeyError, find_bundles
 from service.classifier import Classifier, OnnxClassifier
 from service.errors import BundleError
 from service.settings import Settings, flag, variable
+
+if TYPE_CHECKING:
+    from service.signatures import TrustedKeys
 
 
 def load_classifier(settings: Settings) -> Classifier:
@@ -13,12 +18,41 @@ def load_classifier(settings: Settings) -> Classifier:
 
     Raises:
         BundleError: there is no such bundle, or it is not what it says.
+        SigningKeyError: signatures are asked for, and the file of keys is none.
         ProviderUnavailable: the execution provider cannot work here.
     """
-    bundle = choose_bundle(find_bundles(settings.bundles), settings)
+    bundle = choose_bundle(known_bundles(settings), settings)
     classifier = OnnxClassifier(bundle, provider=settings.provider)
     classifier.warm_up(settings.max_batch)
     return classifier
+
+
+def known_bundles(settings: Settings) -> tuple[Bundle, ...]:
+    """Return every bundle that may be served, the newest version of each name last.
+
+    Raises:
+        BundleError: one of them is broken, or not signed where signatures are asked for.
+        SigningKeyError: signatures are asked for, and the file of keys is none.
+    """
+    return find_bundles(settings.bundles, trusted=trusted_keys(settings))
+
+
+def trusted_keys(settings: Settings) -> TrustedKeys | None:
+    """Return who may sign bundles; None where nobody has to.
+
+    Raises:
+        SigningKeyError: the file of keys is none, or what reads it is not installed.
+    """
+    if settings.bundle_public_key is None:
+        return None
+    try:
+        from service.signatures import TrustedKeys  # noqa: PLC0415  # the extra `signing`
+    except ImportError as error:
+        raise SigningKeyError(
+            f"{variable('bundle_public_key')} needs the package cryptography; "
+            f"install rotulo with its extra `signing`"
+        ) from error
+    return TrustedKeys.read(settings.bundle_public_key)
 
 
 def choose_bundle(bundles: tuple[Bundle, ...], settings: Settings) -> Bundle:

@@ -37,6 +37,11 @@ class Settings(BaseSettings):
         description="Bundle to serve, `NAME` (its newest version) or `NAME/VERSION`; "
         "empty takes the only name there is.",
     )
+    bundle_public_key: Path | None = Field(
+        None,
+        description="PEM file of the Ed25519 keys that may sign bundles; given, a bundle without "
+        "their signature is refused.",
+    )
     provider: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Execution provider: `auto`, `cpu` or `cuda` (no fall-back)."
     )
