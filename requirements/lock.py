@@ -40,6 +40,9 @@ EXTRAS: Final = MappingProxyType(
 )
 """The extras that each lock covers."""
 
+GROUPS: Final = MappingProxyType({"sbom.txt": "sbom", "audit.txt": "audit"})
+"""Locks of programs with an environment of their own, by their group of dependencies."""
+
 _DIGEST_LINE: Final = re.compile(r"^# pyproject: sha256:([0-9a-f]{64})$", re.MULTILINE)
 _PIN: Final = re.compile(r"^[a-z0-9][a-z0-9._-]*==[^\s;]+( ; [^\\]+?)? \\$")
 _HASH: Final = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
@@ -53,6 +56,7 @@ def dependency_digest(project: Path = PROJECT) -> str:
         "python": tables["project"]["requires-python"],
         "dependencies": tables["project"]["dependencies"],
         "extras": tables["project"]["optional-dependencies"],
+        "groups": tables["dependency-groups"],
         "uv": tables["tool"]["uv"],
         "locks": {name: list(extras) for name, extras in EXTRAS.items()},
     }
@@ -61,11 +65,13 @@ def dependency_digest(project: Path = PROJECT) -> str:
 
 def write_locks(*, upgrade: bool) -> None:
     """Resolve every lock anew with uv; needs an index to ask."""
-    requires = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["build-system"]["requires"]
-    _compile(BUILD, ["-"], upgrade=upgrade, stdin="\n".join(requires))
+    tables = tomllib.loads(PROJECT.read_text(encoding="utf-8"))
+    _compile(BUILD, ["-"], upgrade=upgrade, stdin="\n".join(tables["build-system"]["requires"]))
     for name, extras in EXTRAS.items():
         chosen = [f"--extra={extra}" for extra in extras]
         _compile(name, [PROJECT.name, *chosen, f"--constraint={FOLDER / BUILD}"], upgrade=upgrade)
+    for name, group in GROUPS.items():
+        _compile(name, ["-"], upgrade=upgrade, stdin="\n".join(tables["dependency-groups"][group]))
 
 
 def _compile(name: str, sources: list[str], *, upgrade: bool, stdin: str | None = None) -> None:
@@ -107,7 +113,7 @@ def main() -> int:
     if not options.check:
         write_locks(upgrade=options.upgrade)
     digest = dependency_digest()
-    wrong = [fault for name in (BUILD, *EXTRAS) for fault in faults(FOLDER / name, digest)]
+    wrong = [fault for name in (BUILD, *EXTRAS, *GROUPS) for fault in faults(FOLDER / name, digest)]
     sys.stderr.writelines(f"{fault}\n" for fault in wrong)
     return 1 if wrong else 0
 

@@ -22,7 +22,7 @@ def lock(root: Path) -> ModuleType:
 
 def test_the_locks_are_fresh_and_hashed(lock: ModuleType, root: Path) -> None:
     locks = sorted((root / "requirements").glob("*.txt"))
-    assert {path.name for path in locks} == {lock.BUILD, *lock.EXTRAS}
+    assert {path.name for path in locks} == {lock.BUILD, *lock.EXTRAS, *lock.GROUPS}
     digest = lock.dependency_digest()
     assert [fault for path in locks for fault in lock.faults(path, digest)] == []
 
