@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from export.baseline import HELD_BACK, SEEN, count_baseline
 from export.bundle import publish, require_free, workshop
 from export.calibration import Calibration
 from export.card import write_card
@@ -88,7 +89,9 @@ def export(
         classifier = _classifier(folder, manifest)
         tell(f"Proving parity with Keras on {len(validation):,} images")
         parity = prove_parity(model, run.config.recipe.views, classifier, validation)
-        manifest = with_parity(manifest, parity)
+        split = HELD_BACK if run.config.fitted_on == "train" else SEEN
+        baseline = count_baseline(parity.logits, manifest, split)
+        manifest = with_parity(manifest, parity).model_copy(update={"baseline": baseline})
         evaluation = None
         if measure is not None:
             tell("Measuring on test")

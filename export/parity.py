@@ -1,6 +1,6 @@
 """Keras against the file that ships, through the service's own loader, on real images."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
@@ -22,10 +22,14 @@ SINGLES = 200
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """How close the two came: the largest difference of a logit, over `images` images."""
+    """How close the two came: the largest difference of a logit, over `images` images.
+
+    `logits` [images, classes] are what the file gave.
+    """
 
     images: int
     largest_difference: float
+    logits: NDArray[np.float32] = field(repr=False, compare=False)
 
 
 def prove_parity(
@@ -48,7 +52,7 @@ def prove_parity(
     except InferenceFailed as error:
         raise ParityError("the ONNX file gives no finite logits for real images") from error
     largest = max(_difference(together, expected), _difference(alone, expected[:SINGLES]))
-    return Parity(len(images), largest)
+    return Parity(len(images), largest, together)
 
 
 def classifier_logits(

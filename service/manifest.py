@@ -207,4 +207,12 @@ class Manifest(_Part):
         ordered = self.provenance.model_copy(
             update={"versions": dict(sorted(self.provenance.versions.items()))}
         )
-        return self.model_copy(update={"provenance": ordered}).model_dump_json(indent=2) + "\n"
+        update: dict[str, object] = {"provenance": ordered}
+        if self.baseline is not None:
+            update["baseline"] = self.baseline.model_copy(
+                update={
+                    "labels": dict(sorted(self.baseline.labels.items())),
+                    "decisions": dict(sorted(self.baseline.decisions.items())),
+                }
+            )
+        return self.model_copy(update=update).model_dump_json(indent=2) + "\n"

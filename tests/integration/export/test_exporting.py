@@ -74,6 +74,13 @@ def test_the_bundle_says_what_keras_says_and_holds_no_norm(
     given = OnnxClassifier(bundle, provider="cpu").run(images)
     expected = logits_of(load_model(run), recipe.views, images)
     assert exported.parity.largest_difference <= TOLERANCE
+    counted = bundle.manifest.baseline
+    assert counted is not None
+    assert (counted.n, counted.split) == (len(validation), "validation")
+    assert (
+        list(counted.labels.values())
+        == np.bincount(exported.parity.logits.argmax(axis=1), minlength=len(CLASSES)).tolist()
+    )
     np.testing.assert_allclose(given, expected, atol=TOLERANCE)
     # An affine layer of which nothing is left is one that the convolutions took in.
     kinds = [node.op_type for node in onnx.load(bundle.model_path).graph.node]

@@ -78,7 +78,9 @@ def test_provenance_is_enough_to_fit_again(run: Run) -> None:
 
 
 def test_test_figures_stand_before_those_of_validation(run: Run, evaluation: Evaluation) -> None:
-    manifest = with_parity(manifest_of_run(run), Parity(2000, 1e-6))
+    manifest = with_parity(
+        manifest_of_run(run), Parity(2000, 1e-6, np.zeros((2000, 2), np.float32))
+    )
     figures = with_evaluation(manifest, evaluation).figures
     first = figures[0]
     assert (first.name, first.value, first.n, first.split) == ("accuracy", 79 / 80, 80, "test")
