@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from service.bundle_commands import bundle_cli
 from service.errors import InvalidParameter, StartupError
 from service.options import EXIT_FAILED, EXIT_USAGE, read_settings, with_settings
-from service.settings import Settings
+from service.settings import Settings, flag
 from service.wording import Lang
+
+if TYPE_CHECKING:
+    from service.schemas import LabelQuery, LabelsAnswer, Problem
+
+    Ends = list[tuple[Path, LabelsAnswer | Problem]]
 
 cli = typer.Typer(
     name="rotulo",
@@ -41,29 +46,28 @@ def serve_command(**given: str) -> None:
 def label_command(
     files: Annotated[list[Path], typer.Argument(help="Images.", show_default=False)],
     *,
+    url: Annotated[str, typer.Option(help="Ask the service at this address.")] = "",
+    key_file: Annotated[
+        Path | None, typer.Option(help="File with the key that the service at --url asks for.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON for programs.")] = False,
-    top_k: Annotated[int, typer.Option(min=1, help="Labels at most for each image.")] = 5,
+    top_k: Annotated[
+        int | None, typer.Option(min=1, help="Labels at most for each image.", show_default="5")
+    ] = None,
     min_score: Annotated[float, typer.Option(min=0, max=1, help="Least score of a label.")] = 0.0,
     lang: Annotated[Lang, typer.Option(help="Language of names and problems.")] = "es",
     **given: str,
 ) -> None:
-    """Label images without a server. Exit code 1 when some file could not be labelled."""
-    from service.loading import load_classifier  # noqa: PLC0415  # ONNX Runtime
-    from service.offline import label_paths  # noqa: PLC0415
+    """Label images here, without a server, or at --url. Exit code 1 when some file failed."""
     from service.schemas import LabelQuery, LabelsAnswer  # noqa: PLC0415
     from service.tables import label_table, print_table  # noqa: PLC0415  # Rich
 
-    settings = read_settings(**given).model_copy(update={"max_batch": 1})
-    query = LabelQuery(top_k=top_k, min_score=min_score, lang=lang)
-    try:
-        classifier = load_classifier(settings)
-        ends = list(label_paths(files, classifier, query, settings))
-    except StartupError as error:
-        typer.echo(f"rotulo: {error}", err=True)
-        raise typer.Exit(EXIT_FAILED) from error
-    except InvalidParameter as error:
-        typer.echo(f"rotulo: {error.detail(lang)}", err=True)
-        raise typer.Exit(EXIT_USAGE) from error
+    if url and given:
+        typer.echo(f"rotulo: {flag(next(iter(given)))} says nothing to --url", err=True)
+        raise typer.Exit(EXIT_USAGE)
+    asked = {} if top_k is None else {"top_k": top_k}
+    query = LabelQuery(**asked, min_score=min_score, lang=lang)
+    ends = _label_at(url, key_file, files, query) if url else _label_here(files, query, given)
     if as_json:
         items = [{"file": str(path), **end.model_dump(mode="json")} for path, end in ends]
         typer.echo(json.dumps({"items": items}, ensure_ascii=False, indent=2))
@@ -71,6 +75,37 @@ def label_command(
         print_table(label_table(ends, lang))
     failed = any(not isinstance(end, LabelsAnswer) for _, end in ends)
     raise typer.Exit(EXIT_FAILED if failed else 0)
+
+
+def _label_here(files: list[Path], query: LabelQuery, given: dict[str, str]) -> Ends:
+    from service.loading import load_classifier  # noqa: PLC0415  # ONNX Runtime
+    from service.offline import label_paths  # noqa: PLC0415
+
+    settings = read_settings(**given).model_copy(update={"max_batch": 1})
+    try:
+        classifier = load_classifier(settings)
+        return list(label_paths(files, classifier, query, settings))
+    except StartupError as error:
+        typer.echo(f"rotulo: {error}", err=True)
+        raise typer.Exit(EXIT_FAILED) from error
+    except InvalidParameter as error:
+        typer.echo(f"rotulo: {error.detail(query.lang)}", err=True)
+        raise typer.Exit(EXIT_USAGE) from error
+
+
+def _label_at(url: str, key_file: Path | None, files: list[Path], query: LabelQuery) -> Ends:
+    try:
+        from service.client import ClientError  # noqa: PLC0415  # httpx, which not all have
+        from service.remote import label_paths_at  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        typer.echo("rotulo: --url needs httpx: install rotulo[client]", err=True)
+        raise typer.Exit(EXIT_FAILED) from error
+    try:
+        key = key_file.read_text(encoding="utf-8").strip() if key_file else None
+        return list(label_paths_at(url, key, files, query))
+    except (ClientError, OSError) as error:
+        typer.echo(f"rotulo: {url}: {error}", err=True)
+        raise typer.Exit(EXIT_FAILED) from error
 
 
 @cli.command("doctor")

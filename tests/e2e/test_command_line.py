@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -61,12 +62,34 @@ def test_one_bad_file_is_code_1_and_the_others_are_labelled(bundles: Path, photo
     assert bad["type"] == "urn:rotulo:problem:unreadable-file"
 
 
+def test_a_service_elsewhere_labels_as_it_would_here(
+    bundles: Path, photo: Path, service_address: str
+) -> None:
+    missing = photo.with_name("no-existe.png")
+    here = rotulo("label", photo, missing, "--json", bundles=bundles)
+    there = rotulo("label", photo, missing, "--json", "--url", service_address, bundles=bundles)
+    assert (here.returncode, there.returncode) == (1, 1)
+    ends = [json.loads(ran.stdout)["items"] for ran in (here, there)]
+    assert ends[0][0]["labels"] == ends[1][0]["labels"]
+    assert ends[0][1] == ends[1][1]
+
+
+def test_no_service_at_an_address_is_told(bundles: Path, photo: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    ran = rotulo("label", photo, "--url", f"http://127.0.0.1:{port}", bundles=bundles)
+    assert ran.returncode == 1
+    assert "ConnectError" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ["label"],
         ["label", "x.png", "--lang", "fr"],
         ["label", "x.png", "--top-k", "99"],
+        ["label", "x.png", "--url", "http://127.0.0.1:9", "--provider", "cpu"],
         ["serve", "--port", "puerto"],
         ["serve", "--no-such-flag"],
     ],
