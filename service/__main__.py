@@ -1,4 +1,4 @@
-"""The command line: ``serve``, ``label``, ``doctor``, ``health`` and ``bundle``."""
+"""The command line: ``serve``, ``label``, ``doctor``, ``health``, ``bundle`` and ``feedback``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from service.bundle_commands import bundle_cli
 from service.errors import InvalidParameter, StartupError
+from service.feedback.commands import feedback_cli
 from service.options import EXIT_FAILED, EXIT_USAGE, read_settings, with_settings
 from service.settings import Settings, flag
 from service.wording import Lang
@@ -30,6 +31,7 @@ cli = typer.Typer(
 
 
 cli.add_typer(bundle_cli)
+cli.add_typer(feedback_cli)
 
 
 @cli.command("serve")

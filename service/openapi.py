@@ -23,6 +23,7 @@ DESCRIPTION: Final = (
 TAGS: Final = (
     ("labels", "Send images, get labels with calibrated scores and a decision."),
     ("models", "What the models in service know, where they come from, how well they do."),
+    ("feedback", "Say which label is right, where the operator keeps corrections."),
     ("health", "For whoever operates the service: probes and metrics."),
 )
 _SERVERS: Final = (

@@ -33,6 +33,15 @@ _REASONS: Final = {
     "finite_number": Wording("Debe ser un número.", "It must be a number."),
     "greater_than_equal": Wording("Debe ser al menos {ge:g}.", "It must be at least {ge:g}."),
     "less_than_equal": Wording("Debe ser a lo más {le:g}.", "It must be at most {le:g}."),
+    "missing": Wording("Falta.", "It is missing."),
+    "extra_forbidden": Wording("No se conoce.", "It is not known."),
+    "string_type": Wording("Debe ser un texto.", "It must be a text."),
+    "string_too_short": Wording("Está vacío.", "It is empty."),
+    "string_too_long": Wording(
+        "Debe tener a lo más {max_length} caracteres.",
+        "It must have at most {max_length} characters.",
+    ),
+    "string_pattern_mismatch": Wording("No tiene la forma debida.", "It is not of the due form."),
     "literal_error": Wording("Debe ser {expected}.", "It must be {expected}."),
 }
 _log = structlog.get_logger()
@@ -70,7 +79,7 @@ def as_rotulo_error(exception: Exception) -> RotuloError:
     if isinstance(exception, RotuloError):
         return exception
     if isinstance(exception, RequestValidationError):
-        return _invalid_parameter(exception.errors()[0])
+        return as_invalid_parameter(exception.errors()[0])
     if isinstance(exception, HTTPException):
         return _of_framework(exception)
     return InternalError()
@@ -88,7 +97,8 @@ def _of_framework(exception: HTTPException) -> RotuloError:
             return InternalError()
 
 
-def _invalid_parameter(error: dict[str, Any]) -> InvalidParameter:
+def as_invalid_parameter(error: dict[str, Any]) -> InvalidParameter:
+    """Return what one of Pydantic's errors says of the parameter that it is about."""
     reason = _REASONS.get(error["type"])
     facts = error.get("ctx", {})
     filled = reason and Wording(reason.es.format(**facts), reason.en.format(**facts))

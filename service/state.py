@@ -13,6 +13,7 @@ from service.admission import Admission
 from service.classifier import Classifier
 from service.errors import NotReady, UnknownModel
 from service.explain import Explainer
+from service.feedback.recorder import FeedbackRecorder
 from service.labeller import Labeller
 from service.metrics import Metrics
 from service.settings import Settings
@@ -41,6 +42,9 @@ class ServiceState:
             retry_after=self._retry_after,
         )
         self.explainer = Explainer(settings, self.admission, metrics)
+        self.feedback = (
+            FeedbackRecorder(settings, metrics.registry) if settings.feedback_url else None
+        )
         self.failure: Exception | None = None
         self.leaving = False
         self.settled = asyncio.Event()
@@ -87,6 +91,11 @@ class ServiceState:
             raise UnknownModel
         return labeller
 
+    def start(self) -> None:
+        """Begin what runs beside the requests."""
+        if self.feedback is not None:
+            self.feedback.start()
+
     async def load(self, factory: ClassifierFactory) -> None:
         """Load and warm the model in a thread, and be ready; a failure is kept in ``failure``."""
         try:
@@ -110,6 +119,8 @@ class ServiceState:
         self.leaving = True
         if self._labeller is not None:
             await self._labeller.drain()
+        if self.feedback is not None:
+            await self.feedback.drain()
 
     def _retry_after(self) -> float:
         return self._labeller.retry_after() if self._labeller else _RETRY_WITHOUT_MODEL

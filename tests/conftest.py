@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+
+from tests.postgres import find_programs, running_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,14 +41,25 @@ def tool() -> Callable[[str], Path]:
 
     def look_up(name: str) -> Path:
         found = shutil.which(name)
-        if found is not None:
-            return Path(found)
-        reason = f"{name} is not installed: sudo apt-get install {name}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        return Path(found) if found is not None else missing(name)
 
     return look_up
+
+
+def missing(package: str) -> NoReturn:
+    """Skip for want of one of Debian's packages, and in CI fail."""
+    reason = f"{package} is not installed: sudo apt-get install {package}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """Return the address of a PostgreSQL server of the tests' own."""
+    programs = find_programs() or missing("postgresql")
+    with running_postgres(programs) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -46,3 +48,18 @@ def test_every_setting_is_in_the_table_with_a_meaning() -> None:
     rows = [row for row in settings_table().splitlines() if row.startswith("| `")]
     assert [row.split("`")[1] for row in rows] == [variable(name) for name in Settings.model_fields]
     assert all(info.description for info in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    "url", ["corrections.db", "mysql://a:secreta@b/c", "sqlite://", "sqlite:///", "postgresql://"]
+)
+def test_only_the_databases_that_we_know_are_taken_and_no_password_is_told(url: str) -> None:
+    with pytest.raises(ValidationError, match="must begin with sqlite") as refused:
+        Settings(feedback_url=url)
+    assert "secreta" not in refused.value.errors()[0]["msg"]
+    assert "secreta" not in repr(Settings(feedback_url="postgresql://ana:secreta@b/c"))
+
+
+def test_images_are_stored_only_beside_corrections(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="needs feedback_url"):
+        Settings(feedback_images=tmp_path)
