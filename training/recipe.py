@@ -42,7 +42,22 @@ class TinyCnn(Part):
     width: PositiveInt = 8
 
 
-Model = Annotated[Airbench | ResNet | TinyCnn, Field(discriminator="kind")]
+class EfficientNetLite(Part):
+    """EfficientNet-Lite0 with ImageNet weights, at `resolution` pixels a side inside the graph.
+
+    The first `frozen_blocks` of its sixteen blocks (and the stem with them) keep their weights;
+    `depthwise_learns` says whether the filters of depthwise convolutions follow their gradient,
+    which costs as much time as all the rest and gains little.
+    """
+
+    kind: Literal["efficientnet-lite"] = "efficientnet-lite"
+    resolution: Annotated[int, Field(ge=32, le=512, multiple_of=32)] = 128
+    frozen_blocks: Annotated[int, Field(ge=0, le=16)] = 0
+    depthwise_learns: bool = False
+    dropout: UnitInterval = 0.2
+
+
+Model = Annotated[Airbench | EfficientNetLite | ResNet | TinyCnn, Field(discriminator="kind")]
 
 
 class Augmentation(Part):
