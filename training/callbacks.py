@@ -6,7 +6,9 @@ from typing import Any, Protocol
 import keras
 import tensorflow as tf
 
-from training.recipe import Lookahead
+from training.following import History, best_epoch, has_ended, rate_scale
+from training.optimisers import RateTable
+from training.recipe import Fit, Lookahead
 from training.run import Run
 
 
@@ -46,6 +48,71 @@ class SlowWeights(keras.callbacks.Callback):
         for slow, fast in zip(self.slow, self.fast, strict=True):
             slow.assign_add((fast - slow) * share)
             fast.assign(slow)
+
+
+class BestWeights:
+    """A copy of all of a model's weights, for the epoch that is best so far."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self.copies = [tf.Variable(weight, trainable=False) for weight in model.weights]
+
+    def take(self) -> None:
+        """Copy the model's weights."""
+        for copy, weight in zip(self.copies, self._model.weights, strict=True):
+            copy.assign(weight.value)
+
+    def give_back(self) -> None:
+        """Put the copies into the model."""
+        for copy, weight in zip(self.copies, self._model.weights, strict=True):
+            weight.assign(copy)
+
+
+class FollowValidation(keras.callbacks.Callback):
+    """Keeps the best weights, lowers the rate and ends the fit, as the recipe has it.
+
+    It comes before `KeepState`, whose checkpoint holds the best weights. All else follows from the
+    history (see `following`).
+
+    Args:
+        fit: what to do when.
+        rates: whose scale a plateau lowers.
+        best: where the best weights go; None if the last ones are kept.
+        history: of the epochs before.
+    """
+
+    def __init__(
+        self, fit: Fit, rates: RateTable, best: BestWeights | None, history: History
+    ) -> None:
+        super().__init__()
+        self.fit = fit
+        self.rates = rates
+        self.best = best
+        self.history = list(history)
+        self._lower_rate()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the fit ends here, whatever epochs are left."""
+        return has_ended(self.fit.early_stopping, self.history)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look at what the epoch gave."""
+        del epoch
+        self.history.append({name: float(value) for name, value in (logs or {}).items()})
+        monitor = self.fit.keep_best
+        if self.best and monitor and best_epoch(monitor, self.history) == len(self.history):
+            self.best.take()
+        self._lower_rate()
+        self.model.stop_training = self.ended
+
+    def finish(self) -> None:
+        """Put the best weights into the model, if any epoch was one of the best."""
+        if self.best and self.fit.keep_best and best_epoch(self.fit.keep_best, self.history):
+            self.best.give_back()
+
+    def _lower_rate(self) -> None:
+        self.rates.scale.assign(rate_scale(self.fit.plateau, self.history))
 
 
 class KeepState(keras.callbacks.Callback):

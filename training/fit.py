@@ -8,17 +8,17 @@ import numpy as np
 import tensorflow as tf
 
 from training import device
-from training.augmentation import augment
+from training.batches import training_batches, validation_batches
 from training.calibration import choose_thresholds, fit_temperature, softmax
-from training.callbacks import KeepState, Progress, SlowWeights, TellProgress
+from training.callbacks import FollowValidation, KeepState, Progress, TellProgress
 from training.data import Split, Splits, load_splits, load_whole_training_half
 from training.datasets import find_data_set
+from training.errors import RecipeError
 from training.models import build
-from training.optimisers import GroupedNesterov
 from training.recipe import Recipe
 from training.run import Run, commit, versions
-from training.schedules import factors
 from training.settings import TrainingSettings
+from training.state import State
 from training.views import logits_of
 
 NO_IMAGES = 0
@@ -52,8 +52,14 @@ def fit(
 
     Raises:
         DataError: the recipe's data cannot be used.
+        RecipeError: the recipe looks at validation, and the run holds no images back for it.
     """
     recipe = run.config.recipe
+    if run.config.fitted_on == "all" and recipe.fit.looks_at_validation:
+        raise RecipeError(
+            f"{recipe.name} chooses by validation, and a fit on all images has none; "
+            "give a recipe of that family a fixed number of epochs first"
+        )
     splits = splits_of(run, settings)
     if not run.finished:
         strategy = strategy or device.prepare()
@@ -141,49 +147,35 @@ def _adapt(model: keras.Model, images: np.ndarray) -> None:
 def _fit_model(model: keras.Model, run: Run, splits: Splits, progress: Progress) -> None:
     recipe = run.config.recipe
     steps_per_epoch = len(splits.train) // recipe.fit.batch_size
-    total_steps = steps_per_epoch * recipe.fit.epochs
-    optimiser = _optimiser(recipe, total_steps)
-    optimiser.build(model.trainable_variables)
-    epochs_done = tf.Variable(0, dtype=tf.int64)
-    steps_done = tf.Variable(0, dtype=tf.int64)
-    slow = (
-        SlowWeights(recipe.fit.lookahead, model, total_steps, steps_done)
-        if recipe.fit.lookahead
-        else None
-    )
-    checkpoint = tf.train.Checkpoint(
-        weights=[weight.value for weight in model.weights],
-        optimiser=[variable.value for variable in optimiser.variables],
-        slow=slow.slow if slow else [],
-        epochs=epochs_done,
-        steps=steps_done,
-    )
-    manager = tf.train.CheckpointManager(checkpoint, str(run.checkpoints), max_to_keep=1)
-    if manager.latest_checkpoint:
-        checkpoint.restore(manager.latest_checkpoint).assert_consumed()
-    done = int(epochs_done)
+    state = State(model, run, steps_per_epoch * recipe.fit.epochs)
+    done = state.restore()
     progress.begin(
         epochs=recipe.fit.epochs, done=done, images=steps_per_epoch * recipe.fit.batch_size
     )
+    follow = FollowValidation(recipe.fit, state.rates, state.best, run.history()[:done])
     callbacks = [
-        *([slow] if slow else []),
-        KeepState(run, manager, epochs_done),
+        *([state.slow] if state.slow else []),
+        follow,
+        KeepState(run, state.manager, state.epochs),
         TellProgress(progress, recipe.fit.batch_size),
     ]
     for stretch in stretches(recipe, done):
+        if follow.ended:
+            break
         if hasattr(model, "learn_whitening_bias"):
             model.learn_whitening_bias(learns=stretch.whitening_bias)
-        _compile(model, optimiser, recipe)
+        _compile(model, state.optimiser, recipe)
         model.fit(
-            _training_batches(splits.train, run, stretch),
+            training_batches(splits.train, run.config, stretch.start, stretch.end),
             initial_epoch=stretch.start,
             epochs=stretch.end,
             steps_per_epoch=steps_per_epoch,
-            validation_data=_validation_batches(splits.validation, recipe),
+            validation_data=validation_batches(splits.validation, recipe),
             callbacks=callbacks,
             shuffle=False,
             verbose=0,
         )
+    follow.finish()
 
 
 def stretches(recipe: Recipe, done: int) -> tuple[Stretch, ...]:
@@ -201,18 +193,6 @@ def stretches(recipe: Recipe, done: int) -> tuple[Stretch, ...]:
     )
 
 
-def _optimiser(recipe: Recipe, total_steps: int) -> keras.optimizers.Optimizer:
-    sgd = recipe.fit.optimiser
-    return GroupedNesterov(
-        peak_rate=sgd.learning_rate,
-        factors=factors(recipe.fit.schedule, total_steps),
-        momentum=sgd.momentum,
-        weight_decay_per_step=sgd.weight_decay,
-        bias_factor=sgd.bias_factor,
-        decay_biases=sgd.decay_biases,
-    )
-
-
 def _compile(model: keras.Model, optimiser: keras.optimizers.Optimizer, recipe: Recipe) -> None:
     model.compile(
         optimizer=optimiser,
@@ -223,47 +203,6 @@ def _compile(model: keras.Model, optimiser: keras.optimizers.Optimizer, recipe: 
         # XLA for the whole model is slower on processors; our layers use it where it helps.
         jit_compile=False,
     )
-
-
-def _training_batches(split: Split, run: Run, stretch: Stretch) -> tf.data.Dataset:
-    """An endless-enough stream of (uint8 images, one-hot labels) from the stretch's first epoch."""
-    recipe, seed = run.config.recipe, run.config.seed
-    images, labels = tf.constant(split.images), tf.constant(split.labels)
-    classes = len(find_data_set(recipe.data).classes)
-    size = recipe.fit.batch_size
-    steps = len(split) // size
-
-    def epoch(number: tf.Tensor) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(len(split), dtype=tf.int64), [tf.constant(seed, tf.int64), number]
-        )
-        batches = tf.data.Dataset.from_tensor_slices(
-            tf.reshape(order[: steps * size], [steps, size])
-        )
-        return batches.enumerate(number * steps).map(
-            lambda step, places: batch(number, step, places)
-        )
-
-    def batch(number: tf.Tensor, step: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        varied = augment(
-            tf.gather(images, places),
-            places,
-            augmentation=recipe.augmentation,
-            seed=seed,
-            epoch=number,
-            step=step,
-        )
-        return varied, tf.one_hot(tf.gather(labels, places), classes)
-
-    return tf.data.Dataset.range(stretch.start, stretch.end).flat_map(epoch).prefetch(2)
-
-
-def _validation_batches(split: Split, recipe: Recipe) -> tf.data.Dataset | None:
-    if not len(split):
-        return None
-    classes = len(find_data_set(recipe.data).classes)
-    targets = keras.utils.to_categorical(split.labels, classes)
-    return tf.data.Dataset.from_tensor_slices((split.images, targets)).batch(recipe.fit.batch_size)
 
 
 def _save_weights(model: keras.Model, path: Path) -> None:

@@ -31,9 +31,9 @@ from training.spanish import day, duration, number, percent, significant
 from training.wording import (
     augmentation_in_words,
     fit_in_words,
-    model_in_words,
     views_in_words,
 )
+from training.wording_models import model_in_words
 
 SAMPLES = 8
 VARIED_IMAGES = 4

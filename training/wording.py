@@ -1,12 +1,21 @@
 """What a recipe does, in Spanish sentences for people who do not read its code."""
 
 from training.recipe import (
-    Airbench,
+    Adam,
+    AdamW,
     Augmentation,
+    Constant,
+    Cosine,
+    EarlyStopping,
+    EpochSteps,
     Fit,
-    Model,
-    ResNet,
+    Mix,
+    NesterovSgd,
+    Optimiser,
+    Plateau,
+    RmsProp,
     Schedule,
+    Sgd,
     Triangle,
     Views,
 )
@@ -29,52 +38,41 @@ VIEWS = {
         "píxel, cada una también reflejada."
     ),
 }
-
-
-def model_in_words(model: Model) -> str:
-    """The architecture."""
-    if isinstance(model, Airbench):
-        widths = ", ".join(str(width) for width in model.widths)
-        return (
-            "Red airbench (Jordan 2024, arXiv 2404.00498): una convolución fija de 2×2 que "
-            "blanquea los parches, tres bloques de dos convoluciones de 3×3 con "
-            f"{widths} filtros y activación {model.activation.upper()}, y una salida lineal "
-            f"escalada por {number(model.head_scale, 3)}."
-        )
-    if isinstance(model, ResNet):
-        return (
-            f"Red residual ResNet-{model.depth} (He 2015, arXiv 1512.03385): tres etapas de "
-            f"bloques residuales, que parten con {model.width} filtros y los doblan en cada etapa."
-        )
-    return f"Red pequeña de dos convoluciones ({model.width} y {2 * model.width} filtros)."
+MONITORS = {"val_loss": "la pérdida en validación", "val_accuracy": "la exactitud en validación"}
+MIXES = {
+    "mixup": "cada imagen se funde con otra del lote, y sus etiquetas también (mixup)",
+    "cutmix": "en cada imagen se pega un recuadro de otra, y la etiqueta se reparte (CutMix)",
+}
 
 
 def augmentation_in_words(augmentation: Augmentation) -> str:
     """How images vary while fitting."""
-    words = f"Variación de las imágenes al ajustar: {FLIPS[augmentation.flip]}"
-    if not augmentation.translate:
-        return f"{words}; sin desplazamientos."
-    fill = FILLS[augmentation.fill]
-    return (
-        f"{words}; y un desplazamiento al azar de hasta {augmentation.translate} píxeles en cada "
-        f"dirección, que rellena la imagen {fill}."
-    )
+    ways = [FLIPS[augmentation.flip], *_movements(augmentation), _crop(augmentation)]
+    if augmentation.rand_augment:
+        ways.append(
+            f"{augmentation.rand_augment.operations} operaciones al azar de RandAugment, con "
+            f"intensidad de hasta {percent(augmentation.rand_augment.magnitude, 0)}"
+        )
+    if augmentation.cutout:
+        ways.append(f"un cuadrado gris de {augmentation.cutout} píxeles de lado en algún lugar")
+    if augmentation.mix:
+        ways.append(_mix(augmentation.mix))
+    return f"Variación de las imágenes al ajustar: {'; '.join(ways)}."
 
 
 def fit_in_words(fit: Fit) -> tuple[str, ...]:
     """How the weights are found, a sentence an idea."""
-    sgd = fit.optimiser
-    decayed = "" if sgd.decay_biases else " (los sesgos no decaen)"
     sentences = [
         f"{fit.epochs} épocas en lotes de {fit.batch_size} imágenes.",
-        (
-            f"Descenso de gradiente con momento de Nesterov {number(sgd.momentum, 2)}, tasa de "
-            f"aprendizaje máxima {number(sgd.learning_rate, 3)} (por {number(sgd.bias_factor)} "
-            f"para los sesgos) y decaimiento de pesos {number(sgd.weight_decay, 6)} por paso a "
-            f"la tasa máxima{decayed}."
-        ),
-        _schedule_in_words(fit.schedule),
+        _optimiser(fit.optimiser),
+        _schedule(fit.schedule),
     ]
+    if fit.planned_epochs:
+        sentences.insert(
+            1,
+            f"La receta prevé {fit.planned_epochs} épocas: el calendario de esta corrida es el "
+            f"suyo en proporción, y sus cifras no son las de la receta completa.",
+        )
     if fit.label_smoothing:
         sentences.append(
             "Entropía cruzada con etiquetas suavizadas: "
@@ -92,7 +90,7 @@ def fit_in_words(fit: Fit) -> tuple[str, ...]:
             "El sesgo de la capa de blanqueo se ajusta sólo durante las primeras "
             f"{fit.whitening_bias_epochs} épocas."
         )
-    return tuple(sentences)
+    return (*sentences, *_following(fit))
 
 
 def views_in_words(views: Views) -> str:
@@ -100,12 +98,98 @@ def views_in_words(views: Views) -> str:
     return VIEWS[views]
 
 
-def _schedule_in_words(schedule: Schedule) -> str:
-    if isinstance(schedule, Triangle):
-        return (
-            f"La tasa sube linealmente desde {percent(schedule.start, 0)} del máximo hasta "
-            f"alcanzarlo a {percent(schedule.peak, 0)} de los pasos, y baja linealmente hasta "
-            f"{percent(schedule.end, 0)}."
-        )
+def _movements(augmentation: Augmentation) -> list[str]:
+    ways = []
+    if augmentation.rotate:
+        ways.append(f"un giro de hasta {number(augmentation.rotate)}°")
+    if augmentation.shear:
+        ways.append(f"una inclinación de hasta {number(augmentation.shear)}°")
+    if augmentation.shift:
+        ways.append(f"un corrimiento de hasta {percent(augmentation.shift, 0)} de cada lado")
+    if augmentation.zoom:
+        ways.append(f"un acercamiento o alejamiento de hasta {percent(augmentation.zoom, 0)}")
+    return ways
+
+
+def _crop(augmentation: Augmentation) -> str:
+    if not augmentation.translate:
+        return "sin desplazamientos por píxeles"
+    return (
+        f"y un desplazamiento al azar de hasta {augmentation.translate} píxeles en cada "
+        f"dirección, que rellena la imagen {FILLS[augmentation.fill]}"
+    )
+
+
+def _mix(mix: Mix) -> str:
+    return f"{MIXES[mix.kind]}, con partes según Beta({number(mix.alpha, 1)})"
+
+
+def _optimiser(optimiser: Optimiser) -> str:
+    rate = f"con tasa de aprendizaje {number(optimiser.learning_rate, 5)}"
+    match optimiser:
+        case NesterovSgd(momentum=momentum, bias_factor=factor, weight_decay=decay):
+            decayed = "" if optimiser.decay_biases else " (los sesgos no decaen)"
+            return (
+                f"Descenso de gradiente con momento de Nesterov {number(momentum, 2)}, tasa de "
+                f"aprendizaje máxima {number(optimiser.learning_rate, 3)} (por {number(factor)} "
+                f"para los sesgos) y decaimiento de pesos {number(decay, 6)} por paso a "
+                f"la tasa máxima{decayed}."
+            )
+        case AdamW(weight_decay=decay):
+            return f"Optimizador AdamW {rate} y decaimiento de pesos {number(decay, 4)}."
+        case Adam():
+            return f"Optimizador Adam {rate}."
+        case RmsProp():
+            return f"Optimizador RMSprop {rate}."
+        case Sgd(momentum=momentum):
+            moved = f" y momento {number(momentum, 2)}" if momentum else ""
+            return f"Descenso de gradiente {rate}{moved}."
+
+
+def _schedule(schedule: Schedule) -> str:
+    match schedule:
+        case Triangle():
+            return (
+                f"La tasa sube linealmente desde {percent(schedule.start, 0)} del máximo hasta "
+                f"alcanzarlo a {percent(schedule.peak, 0)} de los pasos, y baja linealmente hasta "
+                f"{percent(schedule.end, 0)}."
+            )
+        case EpochSteps():
+            epochs = ", ".join(map(str, schedule.at))
+            shares = ", ".join(percent(factor, 2) for factor in schedule.factors)
+            return f"Desde las épocas {epochs} de {schedule.of}, la tasa es {shares} de la inicial."
+        case Cosine():
+            warm_up = f"Tras subir durante {percent(schedule.warm_up, 0)} de los pasos, la tasa "
+            start = warm_up if schedule.warm_up else "La tasa "
+            return f"{start}baja como medio coseno hasta {percent(schedule.end, 0)} del máximo."
+        case Constant():
+            return "La tasa no cambia."
     shares = ", ".join(percent(share, 0) for share in schedule.at)
     return f"La tasa se multiplica por {number(schedule.factor, 2)} a {shares} de los pasos."
+
+
+def _following(fit: Fit) -> list[str]:
+    sentences = []
+    if fit.plateau:
+        sentences.append(_plateau(fit.plateau))
+    if fit.early_stopping:
+        sentences.append(_early_stopping(fit.early_stopping))
+    if fit.keep_best:
+        sentences.append(
+            f"Quedan los pesos de la época con mejor valor de {MONITORS[fit.keep_best]}."
+        )
+    return sentences
+
+
+def _plateau(plateau: Plateau) -> str:
+    return (
+        f"La tasa se multiplica además por {number(plateau.factor, 2)} cada vez que "
+        f"{MONITORS[plateau.monitor]} no mejora en {plateau.patience} épocas seguidas."
+    )
+
+
+def _early_stopping(early_stopping: EarlyStopping) -> str:
+    return (
+        f"El ajuste termina antes si {MONITORS[early_stopping.monitor]} no mejora en "
+        f"{early_stopping.patience} épocas seguidas."
+    )

@@ -9,9 +9,9 @@ from training.recipes import all_recipes, find_recipe
 from training.wording import (
     augmentation_in_words,
     fit_in_words,
-    model_in_words,
     views_in_words,
 )
+from training.wording_models import model_in_words
 
 
 @pytest.mark.parametrize("recipe", all_recipes(), ids=lambda recipe: recipe.name)
