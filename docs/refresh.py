@@ -1,6 +1,7 @@
 """Write the generated documents, and the generated parts of the others, anew: `make docs`.
 
-A generated part stands between two comments, ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``.
+A generated part stands between two comments, ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``, in
+a script ``// NAME:begin`` and ``// NAME:end``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from types import MappingProxyType
 from typing import Final
 
 from service.app import create_app
+from service.assets import STATIC
+from service.embedding import NEWEST, newest_module, words
 from service.settings import Settings, settings_table
 
 DOCS: Final = Path(__file__).resolve().parent
@@ -28,7 +31,11 @@ def openapi_document() -> str:
 
 
 PARTS: Final[Mapping[Path, Mapping[str, Generate]]] = MappingProxyType(
-    {README: {"settings": settings_table}}
+    {
+        README: {"settings": settings_table},
+        STATIC / NEWEST: {"words": words},
+        DOCS / "examples" / "element" / "index.html": {"element": lambda: newest_module().lines()},
+    }
 )
 """What writes each part of a document, by the part's name."""
 
@@ -45,13 +52,18 @@ def refreshed(path: Path, text: str) -> str:
     if path in WHOLE:
         return WHOLE[path]()
     for name, generate in PARTS[path].items():
-        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+        begin, end = (marker(path, f"{name}:{side}") for side in ("begin", "end"))
         pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
         pieces = pattern.split(text)
         if len(pieces) != 2:  # noqa: PLR2004  # what is before and what is after
             raise ValueError(f"{begin} … {end} must stand once, found {len(pieces) - 1} times")
         text = f"{pieces[0]}{begin}\n{generate().strip()}\n{end}{pieces[1]}"
     return text
+
+
+def marker(path: Path, text: str) -> str:
+    """Return a comment in the language of a document."""
+    return f"// {text}" if path.suffix == ".js" else f"<!-- {text} -->"
 
 
 def read(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The command line: ``serve``, ``label``, ``doctor``, ``health``, ``bundle`` and ``feedback``."""
+"""The commands: serve, label, doctor, health, widget, bundle and feedback."""
 
 from __future__ import annotations
 
@@ -143,6 +143,20 @@ def health_command(
     if obstacle is not None:
         typer.echo(f"rotulo: {obstacle}", err=True)
         raise typer.Exit(EXIT_FAILED)
+
+
+@cli.command("widget")
+def widget_command(
+    url: Annotated[str, typer.Argument(help="Where browsers reach this service.")] = "",
+    *,
+    proxy: Annotated[str, typer.Option(help="The site's own address that adds its key.")] = "",
+    lang: Annotated[Lang, typer.Option(help="Language of the element.")] = "es",
+) -> None:
+    """Print the two lines that put the element <rotulo-etiquetas> into a page of another site."""
+    from service.embedding import EXAMPLE_PROXY, EXAMPLE_SITE, newest_module  # noqa: PLC0415
+
+    lines = newest_module().lines(url or EXAMPLE_SITE, proxy or EXAMPLE_PROXY, lang)
+    typer.echo(lines, nl=False)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 
 from service.errors import RotuloError
 from service.examples import EXAMPLES, PNG, example_problem
-from service.problems import MEDIA_TYPE
+from service.problems import MEDIA_TYPE as PROBLEM_TYPE
 from service.schemas import Problem
 
 DESCRIPTION: Final = (
@@ -34,7 +34,7 @@ _SERVERS: Final = (
     },
 )
 _BINARY: Final = {"type": "string", "format": "binary"}
-_JSON: Final = "application/json"
+JSON_TYPE: Final = "application/json"
 _IMAGE_EXAMPLE: Final = {
     "image": {
         "summary": "The bytes of an image, as they are in its file",
@@ -74,7 +74,7 @@ def _response(status: int, kinds: Iterable[type[RotuloError]]) -> dict[str, Any]
     response: dict[str, Any] = {
         "description": "; ".join(f"`{kind.slug}`: {kind.title.en}" for kind in kinds),
         "content": {
-            MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
+            PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
         },
     }
     if status in _RETRIES:
@@ -168,7 +168,7 @@ def _show_examples(content: dict[str, Any], schemas: dict[str, Any]) -> None:
     """Put the example of a JSON body's schema beside it, where it has none of its own."""
     for media_type, body in content.items():
         name = body.get("schema", {}).get("$ref", "").rpartition("/")[2]
-        if media_type != _JSON or not name or "example" in body or "examples" in body:
+        if media_type != JSON_TYPE or not name or "example" in body or "examples" in body:
             continue
         shown = [EXAMPLES[name]] if name in EXAMPLES else schemas[name].get("examples", [])
         if shown:
@@ -179,7 +179,7 @@ def _forget_frameworks_errors(document: dict[str, Any]) -> None:
     """Take out FastAPI's own shape of a 422, which our handler never lets through."""
     for operation in operations(document):
         content = operation["responses"].get("422", {}).get("content", {})
-        if content and MEDIA_TYPE not in content:
+        if content and PROBLEM_TYPE not in content:
             del operation["responses"]["422"]
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)

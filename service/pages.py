@@ -39,7 +39,7 @@ FORMAT_NAMES: Final[Mapping[str, str]] = {
 }
 """The formats that we take as people call them, the usual ones first."""
 
-_LANGUAGE_NAMES: Final[Mapping[Lang, str]] = {"es": "Español", "en": "English"}
+LANGUAGE_NAMES: Final[Mapping[Lang, str]] = {"es": "Español", "en": "English"}
 _SCRIPT_GROUPS: Final = ("announce", "card", "error", "form", "problem", "results", "unit")
 
 
@@ -147,7 +147,7 @@ class EditorPage:
             title=t.text(title_key, title=plain) if title_key else plain,
             base=request.base,
             static=f"{request.base}{STATIC_PATH}/{self.assets.digest}",
-            languages=_LANGUAGE_NAMES,
+            languages=LANGUAGE_NAMES,
             manifest=request.manifest,
             accept=",".join(FORMAT_NAMES),
             script_data=self._script_data(request),

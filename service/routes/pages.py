@@ -17,7 +17,7 @@ from service.state import state_of
 
 router = APIRouter(include_in_schema=False)
 
-_FOR_GOOD: Final = "public, max-age=31536000, immutable"
+FOR_GOOD: Final = "public, max-age=31536000, immutable"
 
 
 @cache
@@ -33,7 +33,7 @@ Page = Annotated[EditorPage, Depends(editor_page)]
 async def show(request: Request, page: Page) -> Response:
     """Show the page with nothing uploaded yet."""
     asked = page_request(request)
-    return _html(page.empty(asked), asked, headers={"Cache-Control": "private, no-cache"})
+    return html(page.empty(asked), asked, headers={"Cache-Control": "private, no-cache"})
 
 
 @router.post("/")
@@ -43,12 +43,12 @@ async def label_plain_form(request: Request, page: Page) -> Response:
     try:
         answer = await label_files(request, LabelQuery(lang=asked.lang))
     except MissingFile as error:
-        return _html(page.nothing_chosen(asked), asked, error.status)
+        return html(page.nothing_chosen(asked), asked, error.status)
     except RotuloError as error:
         state_of(request).metrics.count_rejection(error.slug)
         problem = problem_of(error, asked.lang, request.state.request_id)
-        return _html(page.refused(asked, problem), asked, error.status, error.headers)
-    return _html(page.results(asked, answer.items), asked)
+        return html(page.refused(asked, problem), asked, error.status, error.headers)
+    return html(page.results(asked, answer.items), asked)
 
 
 @router.api_route(STATIC_PATH + "/{digest}/{name}", methods=["GET", "HEAD"])
@@ -64,7 +64,7 @@ async def static_file(digest: str, name: str, page: Page) -> Response:
     return Response(
         asset.content,
         media_type=asset.media_type,
-        headers={"Cache-Control": _FOR_GOOD if present else "no-cache"},
+        headers={"Cache-Control": FOR_GOOD if present else "no-cache"},
     )
 
 
@@ -83,9 +83,10 @@ def page_request(request: Request) -> PageRequest:
     )
 
 
-def _html(
+def html(
     text: str, asked: PageRequest, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
+    """Return a page as an answer, in the language of who asked."""
     return Response(
         text,
         status,

@@ -1,0 +1,192 @@
+"""What the page ``/docs`` says: the OpenAPI document as a person reads it.
+
+Operations, parameters and tags are told in the reader's language where the catalogue has words for
+them (``api.…``), else in the document's own English, marked as such.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from service.embedding import EXAMPLE_SITE
+from service.errors import RotuloError
+from service.examples import example_problem
+from service.i18n import Catalogue
+from service.openapi import JSON_TYPE
+from service.problems import MEDIA_TYPE as PROBLEM_TYPE
+
+_IMAGE_HEADER: Final = "Content-Type: image/jpeg"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A text, and the language that it is in where that is not the page's."""
+
+    text: str
+    lang: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterView:
+    """One parameter: which values it takes, and what without it."""
+
+    name: str
+    required: bool
+    values: str
+    default: str
+    meaning: Said
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemRow:
+    """One problem that an operation may answer."""
+
+    status: int
+    slug: str
+    title: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperationView:
+    """One operation, with an example of its request and of its answer."""
+
+    name: str
+    method: str
+    path: str
+    title: Said
+    text: tuple[Said, ...]
+    parameters: tuple[ParameterView, ...]
+    media_types: tuple[str, ...]
+    request: str
+    status: str
+    answer: str
+    problems: tuple[ProblemRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TagView:
+    """Operations that belong together."""
+
+    name: str
+    title: Said
+    operations: tuple[OperationView, ...]
+
+
+def reference(document: Mapping[str, Any], t: Catalogue) -> tuple[TagView, ...]:
+    """Return the operations of an OpenAPI document of ours, by tag, in the document's order."""
+    found: dict[str, list[OperationView]] = {tag["name"]: [] for tag in document["tags"]}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            found[operation["tags"][0]].append(_operation(path, method, operation, t))
+    return tuple(
+        TagView(name, _say(t, f"api.tag.{name}", tag["description"]), tuple(found[name]))
+        for tag in document["tags"]
+        if found[name := tag["name"]]
+    )
+
+
+def kinds_of_problems() -> dict[str, type[RotuloError]]:
+    """Return every kind of problem by its slug, the tree's order kept."""
+
+    def family(kind: type[RotuloError]) -> Iterator[type[RotuloError]]:
+        yield kind
+        for child in kind.__subclasses__():
+            yield from family(child)
+
+    return {kind.slug: kind for kind in family(RotuloError) if kind.__module__[:8] == "service."}
+
+
+def _operation(path: str, method: str, operation: dict[str, Any], t: Catalogue) -> OperationView:
+    name = operation["operationId"]
+    content = operation.get("requestBody", {}).get("content", {})
+    status, answer = next(iter(operation["responses"].items()))
+    words = t.texts.get(f"api.{name}.text")
+    return OperationView(
+        name=name,
+        method=method.upper(),
+        path=path,
+        title=_say(t, f"api.{name}.title", operation["summary"]),
+        text=(Said(words),)
+        if words
+        else tuple(Said(part, _other(t)) for part in operation["description"].split("\n\n")),
+        parameters=tuple(_parameter(one, t) for one in operation.get("parameters", ())),
+        media_types=tuple(content),
+        request=_command(path, method, operation, content),
+        status=status,
+        answer=_shown(answer.get("content", {})),
+        problems=tuple(_problems(operation, t)),
+    )
+
+
+def _parameter(parameter: dict[str, Any], t: Catalogue) -> ParameterView:
+    schema = parameter["schema"]
+    default = schema.get("default")
+    return ParameterView(
+        name=parameter["name"],
+        required=parameter.get("required", False),
+        values=_values(schema),
+        default="" if default is None else str(default),
+        meaning=_say(t, f"api.parameter.{parameter['name']}", parameter.get("description", "")),
+    )
+
+
+def _values(schema: dict[str, Any]) -> str:
+    """Return which values a schema takes, in signs that need no language."""
+    if "enum" in schema:
+        return " | ".join(str(value) for value in schema["enum"])
+    least, most = schema.get("minimum"), schema.get("maximum")
+    if least is not None and most is not None:
+        return f"{least:g}–{most:g}"
+    return "" if least is None else f"≥ {least:g}"
+
+
+def _command(path: str, method: str, operation: dict[str, Any], content: Mapping[str, Any]) -> str:
+    """Return the curl command of an operation, as its document describes it."""
+    filled = path
+    for parameter in operation.get("parameters", ()):
+        filled = filled.replace("{" + parameter["name"] + "}", _sample(parameter))
+    words = ["curl"]
+    if "image/*" in content:
+        words += ["--header", _IMAGE_HEADER, "--data-binary", "@foto.jpg"]
+    elif JSON_TYPE in content:
+        words += ["--json", json.dumps(content[JSON_TYPE]["example"], ensure_ascii=False)]
+    elif "multipart/form-data" in content:
+        words += ["--form", "file=@una.jpg", "--form", "file=@otra.png"]
+    elif method != "get":
+        words += ["--request", method.upper()]
+    return shlex.join([*words, EXAMPLE_SITE + filled])
+
+
+def _sample(parameter: dict[str, Any]) -> str:
+    return str(parameter.get("example") or parameter["schema"].get("examples", ["cifar10"])[0])
+
+
+def _shown(content: Mapping[str, Any]) -> str:
+    for body in content.values():
+        example = body.get("example", "")
+        if isinstance(example, str):
+            return example
+        return json.dumps(example, ensure_ascii=False, indent=2)
+    return ""
+
+
+def _problems(operation: dict[str, Any], t: Catalogue) -> Iterator[ProblemRow]:
+    kinds = kinds_of_problems()
+    for status, response in operation["responses"].items():
+        for slug in response.get("content", {}).get(PROBLEM_TYPE, {}).get("examples", ()):
+            told = example_problem(kinds[slug], t.lang)
+            yield ProblemRow(int(status), slug, told.title, told.detail)
+
+
+def _say(t: Catalogue, key: str, otherwise: str) -> Said:
+    words = t.texts.get(key)
+    return Said(words) if words else Said(otherwise, _other(t))
+
+
+def _other(t: Catalogue) -> str:
+    return "" if t.lang == "en" else "en"

@@ -1,0 +1,84 @@
+"""The reference at /docs, and the module for other sites, as they are served."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from service.assets import STATIC
+from service.embedding import ELEMENT, NEWEST, newest_module
+from service.i18n import LANGUAGES, load_catalogues
+from service.middleware import CONTENT_SECURITY_POLICY
+from service.settings import Settings
+from service.wording import Lang
+from tests.serving import Served, running
+
+
+async def test_the_reference_shows_every_operation_and_problem(served: Served) -> None:
+    document = served.app.openapi()
+    text = (await served.client.get("/docs")).text
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert f'id="{operation["operationId"]}"' in text
+            assert f"{method.upper()} {path}<" in text
+            for status, response in operation["responses"].items():
+                content = response["content"].get("application/problem+json", {})
+                for slug in content.get("examples", ()):
+                    assert f"{status} {slug}<" in text
+
+
+@pytest.mark.parametrize(("lang", "tag"), [("es", "es-CL"), ("en", "en")])
+async def test_the_reference_speaks_the_reader_s_language(
+    served: Served, lang: Lang, tag: str
+) -> None:
+    answer = await served.client.get("/docs", headers={"Accept-Language": lang})
+    assert f'<html lang="{tag}">' in answer.text
+    assert load_catalogues()[lang].text("docs.heading") in answer.text.replace("&#39;", "'")
+    assert answer.headers["content-language"] == lang
+    assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+
+
+async def test_the_reference_is_there_before_the_model(settings: Settings) -> None:
+    async with running(settings, settled=False) as served:
+        assert (await served.client.get("/docs")).status_code == 200
+
+
+async def test_behind_a_prefix_its_addresses_have_it(served: Served) -> None:
+    served.app.root_path = "/rotulo"
+    text = (await served.client.get("/docs")).text
+    local = re.findall(r'(?:href|src)="(/[^"]*)"', text)
+    assert local
+    assert all(address.startswith("/rotulo/") for address in local)
+
+
+async def test_the_lines_to_paste_have_the_digest_of_what_is_served(served: Served) -> None:
+    text = (await served.client.get("/docs")).text
+    served_module = await served.client.get(newest_module().path)
+    assert served_module.content == (STATIC / NEWEST).read_bytes()
+    assert newest_module().integrity in text
+
+
+async def test_the_module_may_be_loaded_from_anywhere_and_kept_for_good(served: Served) -> None:
+    answer = await served.client.get(newest_module().path, headers={"Origin": "https://otro.cl"})
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["content-type"].startswith("text/javascript")
+
+
+async def test_a_release_that_never_was_is_not_found(served: Served) -> None:
+    assert (await served.client.get(f"/static/{ELEMENT}.v999.js")).status_code == 404
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+async def test_the_words_of_the_reference_are_about_something(served: Served, lang: Lang) -> None:
+    """No key `api.…` outlives the operation, the tag or the parameter that it tells about."""
+    document = served.app.openapi()
+    operations = [one for methods in document["paths"].values() for one in methods.values()]
+    known = {f"api.tag.{tag['name']}" for tag in document["tags"]}
+    for operation in operations:
+        known |= {f"api.{operation['operationId']}.{part}" for part in ("title", "text")}
+        known |= {f"api.parameter.{one['name']}" for one in operation.get("parameters", ())}
+    told = {key for key in load_catalogues()[lang].texts if key.startswith("api.")}
+    assert told - known == set()
