@@ -6,6 +6,10 @@
 #   docker build --tag rotulo .                         on the CPU
 #   docker build --tag rotulo:cuda --target cuda .      on a GPU, run with --gpus=all
 #
+# Others can reach it, so it starts only with API keys or told to be open (docs/operations.md):
+#
+#   docker run --publish 127.0.0.1:8000:8000 --env ROTULO_OPEN=label,feedback,metrics rotulo
+#
 # The CUDA and cuDNN libraries come as wheels from the lock; the host brings the driver.
 
 FROM python:3.11-slim-bookworm AS python

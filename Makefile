@@ -72,10 +72,10 @@ python:
 		|| if $(as_root); then $(call apt_install,python3-venv); \
 		else echo 'Install python3-venv first: sudo apt-get install python3-venv' >&2; exit 1; fi
 
-# What only the tests run: a browser, the README's curl, Prometheus for its rules, and a PostgreSQL
-# that they start themselves, so that Debian's own is kept from starting one.
+# What only the tests run: a browser, the README's curl, Prometheus for its rules, Redis for the
+# rate limits, and a PostgreSQL that they start themselves, so that Debian's own is kept from starting one.
 programs:
-	@for name in chromium curl prometheus; do command -v $$name >/dev/null \
+	@for name in chromium curl prometheus redis-server; do command -v $$name >/dev/null \
 		|| if $(as_root); then echo "Installing $$name for the tests"; $(call apt_install,$$name) || echo "Could not install $$name" >&2; \
 		else echo "Some tests need $$name: sudo apt-get install $$name" >&2; fi; done
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \

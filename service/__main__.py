@@ -1,4 +1,4 @@
-"""The commands: serve, label, doctor, health, widget, bundle and feedback."""
+"""The command line of the service: serving, labelling, and what goes with both."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from service.bundle_commands import bundle_cli
 from service.errors import InvalidParameter, StartupError
 from service.feedback.commands import feedback_cli
+from service.key_commands import key_cli
 from service.options import EXIT_FAILED, EXIT_USAGE, read_settings, with_settings
 from service.settings import Settings, flag
 from service.wording import Lang
@@ -32,6 +33,7 @@ cli = typer.Typer(
 
 cli.add_typer(bundle_cli)
 cli.add_typer(feedback_cli)
+cli.add_typer(key_cli, name="key")
 
 
 @cli.command("serve")

@@ -50,10 +50,12 @@ def create_app(
         watch = LoopWatch(state.metrics.loop_lagged)
         watch.start()
         state.start()
+        keys = asyncio.create_task(state.access.watch_keys())
         yield
         watch.stop()
+        keys.cancel()
         loading.cancel()
-        await asyncio.wait({loading})
+        await asyncio.wait({loading, keys})
         await state.drain()
 
     app = FastAPI(
@@ -66,15 +68,16 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.service = state
-    describe(app)
+    describe(app, state.access.open_scopes)
     # The last one added is the outermost.
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
+            # Without Authorization: a key in a page would be everybody's.
             allow_headers=["Content-Type", "X-Request-ID"],
-            expose_headers=["X-Request-ID", "Retry-After"],
+            expose_headers=["X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy"],
         )
     app.add_middleware(Edge, state=state)
     for handled in (RotuloError, RequestValidationError, HTTPException):

@@ -34,6 +34,7 @@ async def label_files(request: Request, query: LabelQuery) -> BatchAnswer:
     limits = upload_limits(settings, max_files=settings.max_batch_files)
     with state.admission.upload(settings.max_batch_bytes) as upload:
         files = await read_files(request, upload, limits)
+        await state.access.charge(request.scope, len(files) - 1, already=1)
         read_seconds = time.perf_counter() - started
         async with ClientPresence(request.receive):
             ends = await asyncio.gather(*(_label_or_fail(labeller, file, asked) for file in files))

@@ -6,6 +6,8 @@
     ├── BadRequest              400  the bytes are not a request that we understand
     │   ├── EmptyBody           400
     │   └── MalformedMultipart  400
+    ├── Unauthorized            401  no API key that is known       (service.refusals)
+    ├── Forbidden               403  the key has not the scope      (service.refusals)
     ├── NotFound                404  no such address
     │   └── UnknownModel        404
     ├── MethodNotAllowed        405
@@ -18,7 +20,7 @@
     ├── UndecodableImage        422  a known format, and broken
     ├── InvalidParameter        422  a query parameter
     ├── MissingFile             422  a form without a part named ``file``
-    ├── TooManyRequests         429
+    ├── TooManyRequests         429  more than the client's quota   (service.refusals)
     ├── InternalError           500
     │   └── InferenceFailed     500
     ├── Overloaded              503  a bound was reached; says when to try again
@@ -63,7 +65,7 @@ class RotuloError(Exception):
         return self.sentence.say(lang, **self.facts)
 
 
-def _whole_seconds(seconds: float) -> str:
+def whole_seconds(seconds: float) -> str:
     """Return a Retry-After value (RFC 9110, 10.2.3): whole seconds, never too early."""
     return str(max(1, math.ceil(seconds)))
 
@@ -259,22 +261,6 @@ class MissingFile(RotuloError):
     )
 
 
-class TooManyRequests(RotuloError):
-    """This client sends more than its share; may come back after some seconds."""
-
-    status = 429
-    slug = "too-many-requests"
-    title = Wording("Demasiadas peticiones", "Too many requests")
-    sentence = Wording(
-        "Demasiadas peticiones; espere {seconds} s.", "Too many requests; wait {seconds} s."
-    )
-
-    def __init__(self, retry_after: float) -> None:
-        seconds = _whole_seconds(retry_after)
-        super().__init__(seconds=seconds)
-        self.headers = {"Retry-After": seconds}
-
-
 class InternalError(RotuloError):
     """Something of ours failed; the log has the cause under the request's identifier."""
 
@@ -301,7 +287,7 @@ class Overloaded(RotuloError):
     )
 
     def __init__(self, retry_after: float = 1.0) -> None:
-        seconds = _whole_seconds(retry_after)
+        seconds = whole_seconds(retry_after)
         super().__init__(seconds=seconds)
         self.headers = {"Retry-After": seconds}
 
@@ -319,7 +305,7 @@ class NotReady(RotuloError):
     def __init__(self, reason: Wording | None = None, retry_after: float = 1.0) -> None:
         super().__init__()
         self.reason = reason or Wording("el modelo se está cargando", "the model is loading")
-        self.headers = {"Retry-After": _whole_seconds(retry_after)}
+        self.headers = {"Retry-After": whole_seconds(retry_after)}
 
     def detail(self, lang: Lang = DEFAULT_LANG) -> str:
         """Return why not, in one sentence."""

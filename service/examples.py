@@ -61,6 +61,7 @@ _FACTS: Final[Mapping[str, object]] = MappingProxyType(
         "media_type": "image/jpeg",
         "name": "top_k",
         "retry_after": 2.0,
+        "scope": "label",
         "seconds": 30.0,
     }
 )

@@ -19,6 +19,7 @@ from prometheus_client import (
     ProcessCollector,
 )
 
+from service.access_metrics import AccessMetrics
 from service.contract import Manifest
 from service.cores import usable_cores
 from service.labelling import Labelling
@@ -47,6 +48,7 @@ class Metrics:
         self._register_bounds(registry)
         self.models = ModelMetrics(registry)
         self._register_explanations(registry)
+        self.access = AccessMetrics(registry)
         self._register_process(registry)
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)

@@ -88,6 +88,7 @@ class _Exchange:
             self._status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self.request_id
+            headers.update(self._scope["state"].get("fields", {}))
             for name, value in DEFAULT_HEADERS.items():
                 headers.setdefault(name, value)
             if self._state.leaving:
@@ -121,6 +122,7 @@ class _Exchange:
             route=route,
             status=int(status),
             duration_ms=round(seconds * 1000, 3),
+            **({"key": key} if (key := self._scope["state"].get("key")) else {}),
             **self._scope["state"].get("log", {}),
         )
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from service.errors import RotuloError
 from service.examples import EXAMPLES, PNG, example_problem
+from service.guard import needed_scope
+from service.keys import KeyScope
 from service.problems import MEDIA_TYPE as PROBLEM_TYPE
+from service.refusals import Forbidden, TooManyRequests, Unauthorized
 from service.schemas import Problem
 
 DESCRIPTION: Final = (
@@ -50,6 +55,19 @@ _RETRY_AFTER: Final = {
     "description": "Seconds to wait before trying again.",
     "schema": {"type": "integer", "minimum": 1},
     "example": 2,
+}
+_RATES: Final = {
+    "RateLimit": {
+        "description": "Requests left, and seconds until all are there again, of each quota; "
+        "only where there are quotas (draft-ietf-httpapi-ratelimit-headers-10).",
+        "schema": {"type": "string"},
+        "example": '"key-60s";r=599;t=60',
+    },
+    "RateLimit-Policy": {
+        "description": "The quotas: requests in so many seconds.",
+        "schema": {"type": "string"},
+        "example": '"key-60s";q=600;w=60',
+    },
 }
 _FRAMEWORKS_WORDS: Final = "Successful Response"
 _RETRIES: Final = frozenset({429, 503})
@@ -107,7 +125,7 @@ def _body(raw: dict[str, Any], shown: object, **fields: dict[str, Any]) -> dict[
     return {"requestBody": {"required": True, "content": {**raw, "multipart/form-data": form}}}
 
 
-def describe(app: FastAPI) -> None:
+def describe(app: FastAPI, open_scopes: AbstractSet[KeyScope]) -> None:
     """Give an application its OpenAPI 3.1 document at ``/openapi.json``.
 
     FastAPI's own route for it has no template that a metric could name.
@@ -115,7 +133,7 @@ def describe(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _document(app)
+            app.openapi_schema = _document(app, open_scopes)
         return app.openapi_schema
 
     async def document(request: Request) -> JSONResponse:
@@ -131,7 +149,7 @@ def servers(root_path: str) -> list[dict[str, Any]]:
     return [here, *_SERVERS]
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
+def _document(app: FastAPI, open_scopes: AbstractSet[KeyScope]) -> dict[str, Any]:
     document = get_openapi(
         title=app.title,
         version=app.version,
@@ -145,8 +163,9 @@ def _document(app: FastAPI) -> dict[str, Any]:
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     schemas["Problem"] = Problem.model_json_schema()
-    components["headers"] = {"X-Request-ID": _REQUEST_ID, "Retry-After": _RETRY_AFTER}
+    components["headers"] = {"X-Request-ID": _REQUEST_ID, "Retry-After": _RETRY_AFTER} | _RATES
     _forget_frameworks_errors(document)
+    _tell_who_may(app, document, open_scopes)
     for operation in operations(document):
         for response in operation["responses"].values():
             if response["description"] == _FRAMEWORKS_WORDS:
@@ -173,6 +192,31 @@ def _show_examples(content: dict[str, Any], schemas: dict[str, Any]) -> None:
         shown = [EXAMPLES[name]] if name in EXAMPLES else schemas[name].get("examples", [])
         if shown:
             body["example"] = shown[0]
+
+
+def _tell_who_may(
+    app: FastAPI, document: dict[str, Any], open_scopes: AbstractSet[KeyScope]
+) -> None:
+    """Add to each operation its scope, as a role of the key (OpenAPI 3.1), and the refusals."""
+    document["components"]["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": "An API key."}
+    }
+    for route in iter_route_contexts(app.routes):
+        scope = needed_scope(route.endpoint)
+        if scope is None or not route.include_in_schema:
+            continue
+        for method in route.methods or ():
+            operation = document["paths"][route.path_format].get(method.lower())
+            if operation is None:
+                continue
+            operation["security"] = [*([{}] if scope in open_scopes else []), {"key": [scope]}]
+            operation["responses"] |= {
+                str(status): response
+                for status, response in problems(Unauthorized, Forbidden, TooManyRequests).items()
+            }
+            for response in operation["responses"].values():
+                fields = {name: {"$ref": f"#/components/headers/{name}"} for name in _RATES}
+                response["headers"] = fields | response.get("headers", {})
 
 
 def _forget_frameworks_errors(document: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 import uvicorn
 
+from service.access import check_exposure
 from service.app import create_app
 from service.errors import StartupError
 from service.logs import configure_logging
@@ -58,6 +59,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[Any] | None = None) -> None:
         """Open the port, and say which one it is."""
         await super().startup(sockets)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._state.hang_up)
         for server in self.servers:
             for listener in server.sockets:
                 host, port = listener.getsockname()[:2]
@@ -81,7 +83,12 @@ def serve(settings: Settings) -> int:
         failures.append(failure)
         server.should_exit = True
 
-    app = create_app(settings, on_failure=stop)
+    try:
+        check_exposure(settings)
+        app = create_app(settings, on_failure=stop)
+    except StartupError as error:
+        _log.error("cannot start", reason=str(error))  # the reason is all
+        return 1
     state: ServiceState = app.state.service
     server = Server(_config(settings, state, app), state)
     server.run()

@@ -10,8 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from service.addresses import Network
+from service.keys import KeyScope
+from service.quotas import Quota, parse_quotas
 
 ENV_PREFIX: Final = "ROTULO_"
 SHIPPED_BUNDLES: Final = Path(__file__).parent / "bundles"
@@ -132,6 +136,30 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins allowed to call the API from a page, separated by commas."
     )
+    keys: Path | None = Field(
+        None,
+        description="File of API keys, a line of `rotulo key new` each, read again when it "
+        "changes; none needs none on loopback.",
+    )
+    open: Annotated[frozenset[KeyScope], NoDecode] = Field(
+        frozenset(),
+        description="Scopes that anyone has without a key: of `label`, `feedback`, `metrics`, "
+        "`admin`, separated by commas.",
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
+        (),
+        description="Networks whose `X-Forwarded-For` tells a client's address, separated by "
+        "commas.",
+    )
+    rate_limit_key: Annotated[tuple[Quota, ...], NoDecode] = Field(
+        (), description="Images of one API key, such as `600/minute`, or `10/second;600/minute`."
+    )
+    rate_limit_address: Annotated[tuple[Quota, ...], NoDecode] = Field(
+        (), description="The same for one address without a key; above either, 429."
+    )
+    rate_limit_redis: SecretStr | None = Field(
+        None, description="URL of the Redis in which replicas count together (extra `redis`)."
+    )
     log_format: Literal["auto", "json", "pretty"] = Field(
         "auto", description="Log lines: `json`, `pretty`, or `auto` (pretty on a terminal)."
     )
@@ -145,12 +173,17 @@ class Settings(BaseSettings):
         "--log`; off, because what a photo shows may be about a person.",
     )
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", "open", mode="before")
     @classmethod
-    def _split_origins(cls, value: object) -> object:
+    def _split_list(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("rate_limit_key", "rate_limit_address", mode="before")
+    @classmethod
+    def _parse_quotas(cls, value: object) -> object:
+        return parse_quotas(value) if isinstance(value, str) else value
 
     @field_validator("cors_origins")
     @classmethod
@@ -211,4 +244,4 @@ def settings_table() -> str:
 def _shown(default: Any) -> str:  # noqa: ANN401  # the defaults are of many types
     if default == SHIPPED_BUNDLES:
         return "`service/bundles`"
-    return f"`{default}`" if default not in ("", (), None) else "–"
+    return f"`{default}`" if default not in (None, "", (), frozenset()) else "–"

@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 from starlette.requests import HTTPConnection
 
+from service.access import Access
 from service.admission import Admission
 from service.classifier import Classifier
 from service.errors import NotReady, UnknownModel
@@ -45,6 +46,7 @@ class ServiceState:
         self.feedback = (
             FeedbackRecorder(settings, metrics.registry) if settings.feedback_url else None
         )
+        self.access = Access(settings, metrics.access)
         self.failure: Exception | None = None
         self.leaving = False
         self.settled = asyncio.Event()
@@ -114,6 +116,10 @@ class ServiceState:
             "ready", model=manifest.name, version=manifest.version, provider=labeller.provider
         )
 
+    def hang_up(self) -> None:
+        """Do what SIGHUP asks for: read again whatever is read from files."""
+        self.access.refresh_keys(force=True)
+
     async def drain(self) -> None:
         """Answer what was taken in, and stop labelling."""
         self.leaving = True
@@ -121,6 +127,7 @@ class ServiceState:
             await self._labeller.drain()
         if self.feedback is not None:
             await self.feedback.drain()
+        await self.access.close()
 
     def _retry_after(self) -> float:
         return self._labeller.retry_after() if self._labeller else _RETRY_WITHOUT_MODEL

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from service.answers import model_ref
 from service.explain import ExplanationsOff, class_of, in_words
+from service.guard import GuardedRoute, needs
 from service.i18n import load_catalogues
 from service.multipart import FORM_OVERHEAD_BYTES
 from service.openapi import one_image_body, problems
@@ -18,7 +19,7 @@ from service.schemas import ExplanationAnswer, ExplanationQuery, Grid, ScoredLab
 from service.state import state_of
 from service.uploads import read_image, upload_limits
 
-router = APIRouter(tags=["labels"])
+router = APIRouter(tags=["labels"], route_class=GuardedRoute)
 catalogues = cache(load_catalogues)
 
 
@@ -29,6 +30,7 @@ catalogues = cache(load_catalogues)
     responses=problems(ExplanationsOff, *OF_AN_UPLOAD, *OF_AN_IMAGE),
     openapi_extra=one_image_body(),
 )
+@needs("label")
 async def explain_label(request: Request, query: Annotated[ExplanationQuery, Query()]) -> Response:
     """Send the image as to `/v1/labels`; each part of it is covered in turn, and labelled again.
 

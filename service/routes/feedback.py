@@ -37,10 +37,11 @@ from service.feedback.schemas import (
     answer_of,
     body_schema,
 )
+from service.guard import GuardedRoute, needs
 from service.openapi import problems
 from service.state import ServiceState, state_of
 
-router = APIRouter(tags=["feedback"])
+router = APIRouter(tags=["feedback"], route_class=GuardedRoute)
 
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {
@@ -101,6 +102,7 @@ _BODY: Final[dict[str, Any]] = {
     },
     openapi_extra=_BODY,
 )
+@needs("feedback")
 async def give_feedback(request: Request) -> Response:
     """Send it once per result; again with another label replaces it. Nothing else is kept.
 

@@ -9,11 +9,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from service.answers import model_ref
 from service.errors import InternalError, NotReady
+from service.guard import GuardedRoute, needs
 from service.openapi import problems
 from service.schemas import Liveness, Readiness
 from service.state import state_of
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=GuardedRoute)
 
 _EXAMPLE: Final = "# TYPE rotulo_queue_depth gauge\nrotulo_queue_depth 0.0\n"
 
@@ -45,6 +46,7 @@ async def readyz(request: Request) -> Readiness:
         **problems(InternalError),
     },
 )
+@needs("metrics")
 async def metrics(request: Request) -> Response:
     """All metrics in Prometheus's text format."""
     return Response(

@@ -27,6 +27,7 @@ from service.errors import (
     UnsupportedMediaType,
     UploadTimeout,
 )
+from service.guard import GuardedRoute, needs
 from service.multipart import FORM_OVERHEAD_BYTES
 from service.openapi import many_images_body, one_image_body, problems
 from service.presence import ClientPresence
@@ -34,7 +35,7 @@ from service.schemas import BatchAnswer, LabelQuery, LabelsAnswer
 from service.state import state_of
 from service.uploads import read_image, upload_limits
 
-router = APIRouter(tags=["labels"])
+router = APIRouter(tags=["labels"], route_class=GuardedRoute)
 
 OF_AN_UPLOAD = (
     MalformedMultipart,
@@ -65,6 +66,7 @@ OF_AN_IMAGE = (
     responses=problems(*OF_AN_UPLOAD, *OF_AN_IMAGE),
     openapi_extra=one_image_body(),
 )
+@needs("label")
 async def label_image(request: Request, query: Annotated[LabelQuery, Query()]) -> Response:
     """Send the image as the body, or in the field `file` of a form.
 
@@ -96,6 +98,7 @@ async def label_image(request: Request, query: Annotated[LabelQuery, Query()]) -
     responses=problems(*OF_AN_UPLOAD, DeadlineExceeded),
     openapi_extra=many_images_body(),
 )
+@needs("label")
 async def label_images(request: Request, query: Annotated[LabelQuery, Query()]) -> Response:
     """Send the images in fields `file` of a form.
 

@@ -6,11 +6,12 @@ from fastapi import APIRouter, Request
 
 from service.answers import model_detail, model_summary
 from service.errors import InternalError, NotReady, UnknownModel
+from service.guard import GuardedRoute
 from service.openapi import problems
 from service.schemas import ModelDetail, ModelList
 from service.state import state_of
 
-router = APIRouter(tags=["models"])
+router = APIRouter(tags=["models"], route_class=GuardedRoute)
 
 
 @router.get(

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from service.batch import label_files
 from service.errors import MissingFile, NotFound, NotReady, RotuloError
+from service.guard import needs
 from service.language import language_of
 from service.pages import STATIC_PATH, EditorPage, PageRequest
 from service.problems import problem_of
@@ -37,10 +38,13 @@ async def show(request: Request, page: Page) -> Response:
 
 
 @router.post("/")
+@needs("label")
 async def label_plain_form(request: Request, page: Page) -> Response:
     """Label the images of the form, for a browser without the script."""
     asked = page_request(request)
     try:
+        # Not by GuardedRoute, so that a refusal is a page too.
+        await state_of(request).access.admit(request.scope, "label")
         answer = await label_files(request, LabelQuery(lang=asked.lang))
     except MissingFile as error:
         return html(page.nothing_chosen(asked), asked, error.status)

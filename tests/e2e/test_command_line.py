@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from service.keys import KeyRing
 from service.settings import Settings, flag
 from tests.bundles import write_bundle
 from tests.pictures import encode, quarters
@@ -133,3 +134,22 @@ def test_importing_the_application_loads_neither_tensorflow_nor_matplotlib() -> 
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert ran.stdout.strip() == "[]"
+
+
+def test_a_new_key_is_shown_once_and_its_line_goes_to_the_file(
+    bundles: Path, tmp_path: Path
+) -> None:
+    ran = rotulo("key", "new", "--scopes", "label,feedback", bundles=bundles)
+    keys = tmp_path / "keys"
+    keys.write_text(ran.stdout, "utf-8")
+    found = KeyRing(keys).find(ran.stderr.strip())
+    assert ran.returncode == 0
+    assert found is not None
+    assert found.scopes == {"label", "feedback"}
+
+
+def test_a_key_for_nothing_is_a_usage_error(bundles: Path) -> None:
+    ran = rotulo("key", "new", "--scopes", "everything", bundles=bundles)
+    assert ran.returncode == 2
+    assert "label, feedback, metrics, admin" in " ".join(ran.stderr.split())
+    assert ran.stdout == ""

@@ -17,6 +17,7 @@ from typing import IO
 import httpx
 import pytest
 
+from service.keys import new_key
 from tests.bundles import write_bundle
 from tests.pictures import encode, quarters
 
@@ -132,6 +133,33 @@ def test_a_client_that_says_nothing_is_hung_up_on(bundles: Path) -> None:
     ):
         connection.sendall(b"GET /livez HTT")
         assert connection.recv(65536) == b""
+
+
+def test_keys_change_while_the_service_runs(bundles: Path, tmp_path: Path) -> None:
+    """A changed file is found without a signal; SIGHUP has it read at once."""
+    keys = tmp_path / "keys"
+    (first, first_key), (second, second_key) = new_key(["label"]), new_key(["label"])
+    keys.write_text(first_key.line(), "utf-8")
+    image = encode(quarters(64, 48), "PNG")
+    with service(bundles, "--keys", str(keys)) as running:
+        host, port = address_of(running)
+        running.wait_for("ready")
+
+        def status(key: str) -> int:
+            headers = {**HEADERS, "authorization": f"Bearer {key}"}
+            address = f"http://{host}:{port}/v1/labels"
+            return httpx.post(
+                address, content=image, headers=headers, timeout=RESCUE_SECONDS
+            ).status_code
+
+        assert [status(first), status(second)] == [200, 401]
+        keys.write_text(second_key.line(), "utf-8")
+        running.wait_for("keys read")
+        assert [status(first), status(second)] == [401, 200]
+        keys.write_text("oops", "utf-8")
+        running.process.send_signal(signal.SIGHUP)
+        assert "line 1" in str(running.wait_for("keys unchanged")["reason"])
+        assert status(second) == 200
 
 
 async def test_sigterm_under_load_loses_nothing_that_was_accepted(bundles: Path) -> None:

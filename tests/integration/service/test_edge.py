@@ -41,6 +41,44 @@ async def test_only_the_named_origins_may_call_from_a_page(settings: Settings) -
     assert "access-control-allow-origin" not in stranger.headers
 
 
+async def test_a_page_elsewhere_may_send_images_but_never_a_key(settings: Settings) -> None:
+    """A key in a page would be everybody's, so the preflight that it needs is refused."""
+    origin = "https://www.example.cl"
+    friendly = settings.model_copy(update={"cors_origins": (origin,)})
+
+    async def ask(served: Served, **headers: str) -> tuple[int, str]:
+        asked = {"origin": origin, "access-control-request-method": "POST"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        answer = await served.client.request("OPTIONS", "/v1/labels", headers=asked)
+        assert "Origin" in answer.headers["vary"]
+        return answer.status_code, answer.headers.get("access-control-allow-origin", "")
+
+    async with running(friendly) as served:
+        sending = await ask(served, access_control_request_headers="content-type,x-request-id")
+        with_key = await ask(served, access_control_request_headers="authorization")
+        stranger = await ask(served, origin="https://example.cl")
+        read = await served.client.get("/v1/models", headers={"origin": origin})
+        plain = await served.client.get("/v1/models")
+    assert sending == (200, origin)
+    assert with_key[0] == 400
+    assert stranger == (400, "")
+    exposed = set(read.headers["access-control-expose-headers"].split(", "))
+    assert exposed == {"X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy"}
+    assert "access-control-allow-credentials" not in read.headers
+    # A cache in between must not give one origin's answer to another.
+    assert [answer.headers["vary"] for answer in (read, plain)] == ["Origin", "Origin"]
+
+
+async def test_a_refusal_can_be_read_by_the_page_that_caused_it(settings: Settings) -> None:
+    origin = "https://www.example.cl"
+    friendly = settings.model_copy(update={"cors_origins": (origin,), "open": frozenset({"admin"})})
+    async with running(friendly) as served:
+        refused = await served.client.post("/v1/labels", headers={"origin": origin})
+    assert refused.status_code == 401
+    assert refused.headers["access-control-allow-origin"] == origin
+
+
 async def test_a_log_line_tells_the_request_and_nothing_private(
     settings: Settings, png: bytes
 ) -> None:

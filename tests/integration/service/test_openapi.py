@@ -152,7 +152,20 @@ def test_the_example_of_an_error_is_a_whole_sentence(kind: type[RotuloError]) ->
 
 def test_labelling_lists_every_status_that_it_may_answer(document: dict[str, Any]) -> None:
     one = document["paths"]["/v1/labels"]["post"]["responses"]
-    assert set(one) >= {"200", "400", "408", "413", "415", "422", "500", "503", "504"}
+    assert set(one) >= {
+        "200",
+        "400",
+        "401",
+        "403",
+        "408",
+        "413",
+        "415",
+        "422",
+        "429",
+        "500",
+        "503",
+        "504",
+    }
 
 
 def test_both_ways_to_send_an_image_are_described(document: dict[str, Any]) -> None:
