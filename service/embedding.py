@@ -21,12 +21,12 @@ from service.errors import (
     Overloaded,
     PayloadTooLarge,
     RotuloError,
-    TooManyRequests,
     UnsupportedImage,
     UploadTimeout,
 )
 from service.i18n import LANGUAGES, Catalogue, load_catalogues
 from service.pages import FORMAT_NAMES, STATIC_PATH
+from service.refusals import TooManyRequests
 from service.wording import DEFAULT_LANG, Lang
 
 ELEMENT: Final = "rotulo-etiquetas"

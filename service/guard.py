@@ -22,6 +22,8 @@ OPEN_ROUTES: Final = MappingProxyType({
     "GET /readyz": "the same; a load balancer must be able to ask",
     "GET /": "the page holds nothing private, and a browser never has a key",
     "GET /static/{digest}/{name}": "parts of the page",
+    "GET /static/rotulo-etiquetas.v{number:int}.js": "a part of the pages of other sites",
+    "GET /docs": "how to ask is no secret",
     "GET /openapi.json": "how to ask is no secret",
     "GET /v1/models": "what the public may know of the models that judge its pictures",
     "GET /v1/models/{name}": "the same, and the page links to it",
