@@ -19,7 +19,16 @@ from service.metrics import Metrics
 from service.middleware import Edge
 from service.openapi import DESCRIPTION, describe
 from service.problems import answer_problem
-from service.routes import docs, explanations, feedback, health, labels, models, pages
+from service.routes import (
+    docs,
+    explanations,
+    feedback,
+    health,
+    labels,
+    models,
+    pages,
+    transparency,
+)
 from service.settings import Settings
 from service.state import ClassifierFactory, ServiceState
 from service.version import VERSION
@@ -82,6 +91,15 @@ def create_app(
     app.add_middleware(Edge, state=state)
     for handled in (RotuloError, RequestValidationError, HTTPException):
         app.add_exception_handler(handled, answer_problem)
-    for routes in (labels, explanations, feedback, models, health, docs, pages):
+    for routes in (
+        labels,
+        explanations,
+        feedback,
+        models,
+        transparency,
+        health,
+        docs,
+        pages,
+    ):
         app.include_router(routes.router)
     return app

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, get_args
@@ -50,6 +51,14 @@ class Catalogue:
         """Return a number with a fixed count of decimals, without digit grouping."""
         written = f"{value:.{places}f}"
         return written.replace(".", ",") if self.lang == "es" else written
+
+    def integer(self, value: int) -> str:
+        """Return a whole number with its thousands apart."""
+        return f"{value:,}".replace(",", "." if self.lang == "es" else ",")
+
+    def date(self, moment: datetime) -> str:
+        """Return the day of a moment: ``22-11-2026`` in Chile, ``2026-11-22`` in English."""
+        return moment.strftime("%d-%m-%Y" if self.lang == "es" else "%Y-%m-%d")
 
     def percent(self, score: float) -> str:
         """Return a score in 0–1 as a percentage of one decimal, never as a flat 0 or 100.

@@ -89,7 +89,7 @@ class EditorPage:
     ) -> None:
         self.assets = assets
         self.environment = environment
-        self._catalogues = catalogues
+        self.catalogues = catalogues
         self._template = environment.get_template("page.html")
 
     @classmethod
@@ -111,7 +111,7 @@ class EditorPage:
 
     def results(self, request: PageRequest, items: Sequence[LabelsAnswer | Problem]) -> str:
         """Return the page with one card for each item of an answer, in its order."""
-        t = self._catalogues[request.lang]
+        t = self.catalogues[request.lang]
         answers = [self._answer_view(request, n, item) for n, item in enumerate(items, start=1)]
         failed = sum(answer.problem is not None for answer in answers)
         summary = [t.count("announce.labelled", len(answers) - failed)]
@@ -136,7 +136,7 @@ class EditorPage:
         title_key: str | None = None,
         **parts: Any,
     ) -> str:
-        t = self._catalogues[request.lang]
+        t = self.catalogues[request.lang]
         plain = t.text("page.title")
         known = self._limits(request)
         shown: dict[str, Any] = {
@@ -156,14 +156,14 @@ class EditorPage:
         )
 
     def _limits(self, request: PageRequest) -> dict[str, str]:
-        t = self._catalogues[request.lang]
+        t = self.catalogues[request.lang]
         return {
             "formats": t.alternatives(tuple(FORMAT_NAMES.values())),
             "size": t.megabytes(request.settings.max_upload_bytes),
         }
 
     def _script_data(self, request: PageRequest) -> dict[str, object]:
-        t = self._catalogues[request.lang]
+        t = self.catalogues[request.lang]
         settings = request.settings
         return {
             "locale": t.tag,
@@ -182,7 +182,7 @@ class EditorPage:
     def _answer_view(
         self, request: PageRequest, number: int, item: LabelsAnswer | Problem
     ) -> AnswerView:
-        t = self._catalogues[request.lang]
+        t = self.catalogues[request.lang]
         if isinstance(item, Problem):
             return AnswerView(number, problem=self._problem_view(request, item))
         image = item.image
@@ -202,7 +202,7 @@ class EditorPage:
         )
 
     def _problem_view(self, request: PageRequest, problem: Problem) -> ProblemView:
-        t = self._catalogues[request.lang]
+        t = self.catalogues[request.lang]
         key = "error." + problem.type.rpartition(":")[2]
         known = key in t.texts
         return ProblemView(

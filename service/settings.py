@@ -7,6 +7,7 @@ the README.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -201,6 +202,8 @@ class Settings(BaseSettings):
         scheme, separator, rest = url.partition("://")
         if url and (scheme not in FEEDBACK_SCHEMES or not separator or not rest.strip("/")):
             raise ValueError("must begin with sqlite:/// and a file, or with postgresql://")
+        if scheme == "postgresql" and find_spec("psycopg") is None:
+            raise ValueError("PostgreSQL needs its driver: install rotulo[postgres]")
         return url
 
     @model_validator(mode="after")

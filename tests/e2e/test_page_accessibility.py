@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, expect
 
 from tests.browsing import Visitor
 from tests.drawings import drawing
+from tests.e2e.axe import SETTINGS, violations
 
 pytestmark = pytest.mark.browser
-
-WIDE = {"width": 1280, "height": 800}
-NARROW = {"width": 320, "height": 640}
-SETTINGS: dict[str, dict[str, Any]] = {
-    "light": {"viewport": WIDE},
-    "dark": {"viewport": WIDE, "color_scheme": "dark"},
-    "narrow": {"viewport": NARROW},
-    "narrow dark": {"viewport": NARROW, "color_scheme": "dark", "reduced_motion": "reduce"},
-    "forced colours": {"viewport": WIDE, "forced_colors": "active"},
-}
-RULES = {
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-}
 
 FILES: list[FilePayload] = [
     {"name": "barco.jpg", "mimeType": "image/jpeg", "buffer": drawing("barco")},
     {"name": "avion.jpg", "mimeType": "image/jpeg", "buffer": drawing("avion")},
     {"name": "dañada.jpg", "mimeType": "image/jpeg", "buffer": drawing("barco")[:2000]},
 ]
-
-
-def violations(page: Page) -> list[str]:
-    found = Axe().run(page, options=RULES).response["violations"]
-    return [f"{one['id']}: {[node['html'] for node in one['nodes']]}" for one in found]
 
 
 @pytest.mark.parametrize("setting", SETTINGS)

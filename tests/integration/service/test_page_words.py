@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 
 import pytest
 
@@ -18,12 +17,13 @@ from service.pages import FORMAT_NAMES, TEMPLATES, EditorPage, PageRequest
 from service.schemas import Problem
 from service.settings import Settings
 from service.wording import Lang
+from tests.visible import VisibleText
 
 PLACES = re.compile(r"\{\w+\}")
 TEMPLATE_KEY = re.compile(r"t\.(?:text|count)\(\s*'([\w.]+)'")
 CONDITIONAL_KEY = re.compile(r"'(card\.\w+)' if|else '(card\.\w+)'")
 SCRIPT_KEY = re.compile(r"\b(text|count)\(\s*\"([\w.]+)\"")
-CODE_KEY = re.compile(r"\"((?:page|announce|card|unit|explain)\.[\w.]+)\"")
+CODE_KEY = re.compile(r"\"((?:page|announce|card|unit|explain|transparency)\.[\w.]+)\"")
 FAMILIES = ("api.", "error.", "problem.")
 """Keys of what has a name of its own: operations and parameters, kinds of problems."""
 
@@ -41,7 +41,7 @@ def keys_in_use() -> set[str]:
         found.update(key for pair in CONDITIONAL_KEY.findall(source) for key in pair if key)
     for script in STATIC.glob("*.js"):
         found.update(key for _, key in SCRIPT_KEY.findall(script.read_text(encoding="utf-8")))
-    for module in ("pages.py", "i18n.py", "explain.py"):
+    for module in ("pages.py", "i18n.py", "explain.py", "transparency.py"):
         source = (TEMPLATES.parent / module).read_text(encoding="utf-8")
         found.update(CODE_KEY.findall(source))
     found.discard("page.html")
@@ -88,30 +88,6 @@ def test_every_kind_of_problem_with_words_of_its_own_exists() -> None:
 
     told = {key.removeprefix("error.") for key in texts("es") if key.startswith("error.")}
     assert told - {"network"} <= set(family(RotuloError))
-
-
-class VisibleText(HTMLParser):
-    """Collects what a person may see or hear: text, and attributes that are read out."""
-
-    SPOKEN = frozenset({"alt", "aria-label", "placeholder", "title"})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.said: list[str] = []
-        self._in_script = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._in_script = tag == "script"
-        self.said += [value for name, value in attrs if name in self.SPOKEN and value]
-        if tag == "meta" and ("name", "description") in attrs:
-            self.said.append(dict(attrs)["content"] or "")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._in_script = False
-
-    def handle_data(self, data: str) -> None:
-        if data.strip() and not self._in_script:
-            self.said.append(data.strip())
 
 
 def marked_page() -> EditorPage:
