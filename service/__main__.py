@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.bundle_commands import bundle_cli
+from service.drift.commands import drift_command
 from service.errors import InvalidParameter, StartupError
 from service.feedback.commands import feedback_cli
 from service.key_commands import key_cli
@@ -31,6 +32,7 @@ cli = typer.Typer(
 )
 
 
+cli.command("drift")(drift_command)
 cli.add_typer(bundle_cli)
 cli.add_typer(feedback_cli)
 cli.add_typer(key_cli, name="key")
