@@ -25,6 +25,8 @@ OPEN_ROUTES: Final = MappingProxyType({
     "GET /static/rotulo-etiquetas.v{number:int}.js": "a part of the pages of other sites",
     "GET /docs": "how to ask is no secret",
     "GET /openapi.json": "how to ask is no secret",
+    "GET /transparencia": "whoever is judged by a model may read what it is",
+    "GET /v1/transparency": "the same, for programs",
     "GET /v1/models": "what the public may know of the models that judge its pictures",
     "GET /v1/models/{name}": "the same, and the page links to it",
 })  # fmt: skip
