@@ -75,9 +75,10 @@ python:
 # What only the tests run: a browser, the README's curl, Prometheus for its rules, Redis for the
 # rate limits, and a PostgreSQL that they start themselves, so that Debian's own is kept from starting one.
 programs:
-	@for name in chromium curl prometheus redis-server; do command -v $$name >/dev/null \
-		|| if $(as_root); then echo "Installing $$name for the tests"; $(call apt_install,$$name) || echo "Could not install $$name" >&2; \
-		else echo "Some tests need $$name: sudo apt-get install $$name" >&2; fi; done
+	@for wanted in chromium curl prometheus redis-server node:nodejs php:php-cli+php-curl; do \
+		name=$${wanted%%:*}; package=$$(echo $${wanted##*:} | tr + ' '); command -v $$name >/dev/null \
+		|| if $(as_root); then echo "Installing $$package for the tests"; $(call apt_install,$$package) || echo "Could not install $$package" >&2; \
+		else echo "Some tests need $$name: sudo apt-get install $$package" >&2; fi; done
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
 		|| if $(as_root); then echo 'Installing postgresql for the tests'; \
 			{ $(call apt_install,postgresql-common) \

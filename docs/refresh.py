@@ -16,6 +16,7 @@ from typing import Final
 from service.app import create_app
 from service.assets import STATIC
 from service.embedding import NEWEST, newest_module, words
+from service.reference import problems_table
 from service.settings import Settings, settings_table
 
 DOCS: Final = Path(__file__).resolve().parent
@@ -30,11 +31,22 @@ def openapi_document() -> str:
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
+def problems() -> str:
+    """Return the table of all problems."""
+    return problems_table(create_app(Settings.model_construct()).openapi())
+
+
+def element_lines() -> str:
+    """Return the two lines for another site, as a block of HTML."""
+    return f"```html\n{newest_module().lines()}```"
+
+
 PARTS: Final[Mapping[Path, Mapping[str, Generate]]] = MappingProxyType(
     {
         README: {"settings": settings_table},
         STATIC / NEWEST: {"words": words},
         DOCS / "examples" / "element" / "index.html": {"element": lambda: newest_module().lines()},
+        DOCS / "api.md": {"element": element_lines, "problems": problems},
     }
 )
 """What writes each part of a document, by the part's name."""

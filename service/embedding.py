@@ -26,7 +26,7 @@ from service.errors import (
 )
 from service.i18n import LANGUAGES, Catalogue, load_catalogues
 from service.pages import FORMAT_NAMES, STATIC_PATH
-from service.refusals import TooManyRequests
+from service.refusals import Forbidden, TooManyRequests, Unauthorized
 from service.wording import DEFAULT_LANG, Lang
 
 ELEMENT: Final = "rotulo-etiquetas"
@@ -41,8 +41,8 @@ _KEYS: Final = (
     "unit.above", "unit.below", "unit.percent",
 )  # fmt: skip
 _TITLED: Final[tuple[type[RotuloError], ...]] = (
-    UploadTimeout, PayloadTooLarge, UnsupportedImage, TooManyRequests, Overloaded,
-    DeadlineExceeded, InternalError,
+    Unauthorized, Forbidden, UploadTimeout, PayloadTooLarge, UnsupportedImage, TooManyRequests,
+    Overloaded, DeadlineExceeded, InternalError,
 )  # fmt: skip
 """What a status alone tells, where a proxy refuses in words of its own."""
 
@@ -121,5 +121,5 @@ def _error_keys() -> set[str]:
     """Return the keys of the refusals of an upload whose words need no limit of the service."""
     from service.routes.labels import OF_AN_IMAGE, OF_AN_UPLOAD  # noqa: PLC0415  # not to serve
 
-    kinds: tuple[type[RotuloError], ...] = (*OF_AN_UPLOAD, *OF_AN_IMAGE, TooManyRequests)
+    kinds: tuple[type[RotuloError], ...] = (*_TITLED, *OF_AN_UPLOAD, *OF_AN_IMAGE)
     return {f"error.{kind.slug}" for kind in kinds if kind is not PayloadTooLarge}

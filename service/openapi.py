@@ -70,7 +70,7 @@ _RATES: Final = {
     },
 }
 _FRAMEWORKS_WORDS: Final = "Successful Response"
-_RETRIES: Final = frozenset({429, 503})
+RETRIES: Final = frozenset({429, 503})
 
 
 def problems(*errors: type[RotuloError]) -> dict[int | str, dict[str, Any]]:
@@ -95,7 +95,7 @@ def _response(status: int, kinds: Iterable[type[RotuloError]]) -> dict[str, Any]
             PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
         },
     }
-    if status in _RETRIES:
+    if status in RETRIES:
         response["headers"] = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
     return response
 

@@ -10,15 +10,17 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from service.embedding import EXAMPLE_SITE
-from service.errors import RotuloError
+from service.errors import MethodNotAllowed, NotFound, RotuloError
 from service.examples import example_problem
 from service.i18n import Catalogue
-from service.openapi import JSON_TYPE
+from service.openapi import JSON_TYPE, RETRIES, operations
 from service.problems import MEDIA_TYPE as PROBLEM_TYPE
 
+_AGAIN: Final[Mapping[int, str]] = MappingProxyType({408: "yes", 504: "yes"})
 _IMAGE_HEADER: Final = "Content-Type: image/jpeg"
 
 
@@ -99,6 +101,25 @@ def kinds_of_problems() -> dict[str, type[RotuloError]]:
             yield from family(child)
 
     return {kind.slug: kind for kind in family(RotuloError) if kind.__module__[:8] == "service."}
+
+
+def problems_table(document: dict[str, Any]) -> str:
+    """Return every problem of the API as a Markdown table, by status, in English."""
+    kinds = kinds_of_problems()
+    anywhere = {NotFound.slug, MethodNotAllowed.slug}
+    told = anywhere | {slug for one in operations(document) for slug in _slugs(one)}
+    lines = ["| Status | `type` after `urn:rotulo:problem:` | What happened | Again? |"]
+    lines.append("|---|---|---|---|")
+    for kind in sorted((kinds[slug] for slug in told), key=lambda kind: (kind.status, kind.slug)):
+        again = "after `Retry-After`" if kind.status in RETRIES else _AGAIN.get(kind.status, "no")
+        words = example_problem(kind, "en").detail
+        lines.append(f"| {kind.status} | `{kind.slug}` | {words} | {again} |")
+    return "\n".join(lines) + "\n"
+
+
+def _slugs(operation: dict[str, Any]) -> Iterator[str]:
+    for response in operation["responses"].values():
+        yield from response.get("content", {}).get(PROBLEM_TYPE, {}).get("examples", ())
 
 
 def _operation(path: str, method: str, operation: dict[str, Any], t: Catalogue) -> OperationView:

@@ -1,4 +1,7 @@
-"""Another site than ours: a page with the element, and the proxy that holds the site's key."""
+"""Another site than ours: a page with the element, and the proxy that holds the site's key.
+
+To a program it is a service that asks for keys: it takes calls at the service's own path too.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,6 @@ from urllib.parse import parse_qs, urlsplit
 from service.embedding import EXAMPLE_SITE
 
 PAGES = Path(__file__).resolve().parents[1] / "docs" / "examples" / "element"
-KEY = "clave-del-sitio"
 MEDIA_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 PASSED_ON = ("Content-Type", "Retry-After")
 
@@ -27,13 +29,17 @@ class Site:
 
     port: int
     service: str = ""
+    """The service that it uses, which asks for its key."""
+    open_service: str = ""
+    """One that asks its pages for none."""
+    key: str = ""
     allows: str = "'self'"
     """What the page's policy lets scripts call."""
     page: str = ""
     """The page to give in place of the example's, where a test has one of its own."""
     refusals: deque[tuple[int, Mapping[str, str], bytes]] = field(default_factory=deque)
     keys: list[str | None] = field(default_factory=list)
-    """What the proxy was sent as Authorization by browsers."""
+    """What was sent to it as Authorization."""
     forms: list[dict[str, list[str]]] = field(default_factory=list)
 
     @property
@@ -44,7 +50,8 @@ class Site:
     def policy(self) -> str:
         """Strict: no inline style or script, no image by blob:, no markup from strings."""
         return (
-            f"default-src 'none'; script-src 'self' {self.service}; style-src 'self'; "
+            f"default-src 'none'; script-src 'self' {self.service} {self.open_service}; "
+            "style-src 'self'; "
             f"connect-src {self.allows}; form-action 'self'; base-uri 'none'; "
             "require-trusted-types-for 'script'; trusted-types 'none'"
         )
@@ -70,7 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         asked = urlsplit(self.path)
-        if asked.path != "/etiquetas":
+        if asked.path not in {"/etiquetas", "/v1/labels"}:
             self.site.forms.append(parse_qs(body.decode(), keep_blank_values=True))
             self._answer(200, {"Content-Type": "text/html"}, b"<title>Guardada</title>")
         elif self.site.refusals:
@@ -83,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
         connection = http.client.HTTPConnection(urlsplit(self.site.service).netloc, timeout=30)
         headers = {
             "Content-Type": self.headers["Content-Type"],
-            "Authorization": f"Bearer {KEY}",
+            "Authorization": f"Bearer {self.site.key}",
         }
         connection.request("POST", f"/v1/labels?{query}", body, headers)
         answer = connection.getresponse()

@@ -42,6 +42,7 @@ const WORDS = {
       "decision.review": "Revisar",
       "error.deadline-exceeded": "El servicio no alcanzó a responder a tiempo. Reintente.",
       "error.empty-body": "El archivo no tiene contenido. Compruebe que se copió completo y agréguelo de nuevo.",
+      "error.forbidden": "Este sitio no permite etiquetar imágenes desde aquí. Avise al responsable del sitio.",
       "error.image-too-large": "La imagen tiene demasiados píxeles. Redúzcala y agréguela de nuevo.",
       "error.inference-failed": "El modelo no pudo procesar la imagen. Reintente; si se repite, avise al responsable del sitio.",
       "error.internal-error": "El servicio falló. Reintente; si se repite, avise al responsable del sitio.",
@@ -51,6 +52,7 @@ const WORDS = {
       "error.overloaded": "El servicio está ocupado. Espere un momento y reintente.",
       "error.too-many-files": "Hay demasiados archivos en un solo envío. Divídalos en varios.",
       "error.too-many-requests": "Se enviaron demasiadas imágenes en poco tiempo. Espere un momento y reintente.",
+      "error.unauthorized": "Este sitio no le permite etiquetar imágenes ahora. Inicie sesión de nuevo; si se repite, avise al responsable del sitio.",
       "error.undecodable-image": "El archivo está dañado o incompleto. Ábralo en su equipo, guárdelo otra vez y agréguelo de nuevo.",
       "error.unsupported-image": "El archivo no es una imagen de un formato admitido. Guárdela como {formats} y agréguela de nuevo.",
       "error.unsupported-media-type": "El archivo no es una imagen de un formato admitido. Guárdela como {formats} y agréguela de nuevo.",
@@ -60,11 +62,13 @@ const WORDS = {
       "meaning.accept": "El modelo está seguro de la primera etiqueta.",
       "meaning.review": "El modelo duda. Confirme usted la etiqueta antes de usarla.",
       "problem.deadline-exceeded": "Tiempo agotado",
+      "problem.forbidden": "Sin permiso",
       "problem.internal-error": "Error interno",
       "problem.network": "Sin conexión",
       "problem.overloaded": "Servicio saturado",
       "problem.payload-too-large": "Archivo demasiado grande",
       "problem.too-many-requests": "Demasiadas peticiones",
+      "problem.unauthorized": "Falta una clave",
       "problem.unknown": "No se pudo etiquetar",
       "problem.unsupported-image": "Formato de imagen no admitido",
       "problem.upload-timeout": "Envío demasiado lento",
@@ -100,6 +104,7 @@ const WORDS = {
       "decision.review": "Review",
       "error.deadline-exceeded": "The service could not answer in time. Try again.",
       "error.empty-body": "The file has no content. Check that it was copied in full and add it again.",
+      "error.forbidden": "This site does not let images be labelled from here. Tell whoever runs this site.",
       "error.image-too-large": "The image has too many pixels. Make it smaller and add it again.",
       "error.inference-failed": "The model could not process the image. Try again; if it happens again, tell whoever runs this site.",
       "error.internal-error": "The service failed. Try again; if it happens again, tell whoever runs this site.",
@@ -109,6 +114,7 @@ const WORDS = {
       "error.overloaded": "The service is busy. Wait a moment and try again.",
       "error.too-many-files": "There are too many files in one upload. Send them in several.",
       "error.too-many-requests": "Too many images were sent in a short time. Wait a moment and try again.",
+      "error.unauthorized": "This site does not let you label images now. Sign in again; if it happens again, tell whoever runs this site.",
       "error.undecodable-image": "The file is damaged or incomplete. Open it on your device, save it again and add it once more.",
       "error.unsupported-image": "The file is not an image in a supported format. Save it as {formats} and add it again.",
       "error.unsupported-media-type": "The file is not an image in a supported format. Save it as {formats} and add it again.",
@@ -118,11 +124,13 @@ const WORDS = {
       "meaning.accept": "The model is sure of the first label.",
       "meaning.review": "The model has doubts. Confirm the label yourself before using it.",
       "problem.deadline-exceeded": "Deadline exceeded",
+      "problem.forbidden": "Not permitted",
       "problem.internal-error": "Internal error",
       "problem.network": "No connection",
       "problem.overloaded": "Service overloaded",
       "problem.payload-too-large": "File too large",
       "problem.too-many-requests": "Too many requests",
+      "problem.unauthorized": "Key required",
       "problem.unknown": "Could not be labelled",
       "problem.unsupported-image": "Unsupported image format",
       "problem.upload-timeout": "Upload too slow",
@@ -159,14 +167,13 @@ const MAX_TRIES = 5;
 const MAX_FILES = 20;
 const LONGEST_WAIT_MS = 60_000;
 const TIMEOUT_MS = 60_000;
-const SLUGS = { 408: "upload-timeout", 413: "payload-too-large", 415: "unsupported-image", 429: "too-many-requests", 503: "overloaded", 504: "deadline-exceeded" };
+const SLUGS = { 401: "unauthorized", 403: "forbidden", 408: "upload-timeout", 413: "payload-too-large", 415: "unsupported-image", 429: "too-many-requests", 503: "overloaded", 504: "deadline-exceeded" };
 const SERVICE = new URL("../v1/labels", import.meta.url).href;
 
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(`
   :host {
     --ground: var(--rotulo-ground, light-dark(#fff, #121d3c));
-    --wash: var(--rotulo-wash, light-dark(#e9f3fa, #182a50));
     --ink: var(--rotulo-ink, light-dark(#0a132d, #eef3fb));
     --ink-soft: var(--rotulo-ink-soft, light-dark(#45516d, #b6c3da));
     --line: var(--rotulo-line, light-dark(#d3dcea, #2c3b61));
@@ -175,6 +182,7 @@ sheet.replaceSync(`
     --on-brand: var(--rotulo-on-brand, light-dark(#fff, #0a132d));
     --error: var(--rotulo-error, light-dark(#b01e1e, #ffb4b0));
     --radius: var(--rotulo-radius, 0.5rem);
+    --wash: var(--rotulo-wash, color-mix(in srgb, var(--brand) 8%, var(--ground)));
     display: block;
     container-type: inline-size;
     color: var(--ink);
@@ -196,11 +204,11 @@ sheet.replaceSync(`
   .hint, .status, .meaning { color: var(--ink-soft); font-size: 0.9375em; }
   .list { display: grid; gap: 0.75rem; list-style: none; }
   .list:not(:empty) { margin-block-start: 0.75rem; }
-  .item { display: grid; gap: 0.5rem 1rem; padding: 1rem; border: 1px solid var(--line); border-radius: var(--radius); background: var(--ground); }
+  .item, .about { display: grid; gap: 0.5rem 1rem; align-content: start; }
+  .item { padding: 1rem; border: 1px solid var(--line); border-radius: var(--radius); background: var(--ground); }
   .file { font-weight: 600; overflow-wrap: anywhere; }
   canvas { max-inline-size: 100%; border-radius: var(--radius); }
   fieldset { min-inline-size: 0; margin: 0; padding: 0; border: 0; }
-  legend { padding: 0; font-weight: 600; overflow-wrap: anywhere; }
   .decision { inline-size: fit-content; margin-block: 0.25rem; padding: 0.125rem 0.625rem; border: 1px solid currentcolor; border-radius: 999px; font-weight: 700; }
   .choice { display: flex; gap: 0.625rem; align-items: center; min-block-size: 2rem; }
   .choice input { flex: none; inline-size: 1.25rem; block-size: 1.25rem; margin: 0; accent-color: var(--brand); }
@@ -211,8 +219,7 @@ sheet.replaceSync(`
   .unseen { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
   @container (width >= 30rem) {
     .item { grid-template-columns: 9rem minmax(0, 1fr); }
-    .item > * { grid-column: 2; }
-    .item > canvas { grid-column: 1; grid-row: 1 / span 5; align-self: start; }
+    .about { grid-column: 2; }
   }
   @media (forced-colors: active) { .drop { border-color: ButtonText; } .drop:focus-within { outline-color: Highlight; } }
 `);
@@ -425,7 +432,8 @@ export class RotuloEtiquetas extends HTMLElement {
       },
     };
     const actions = make("div", "actions", {}, card.retry, card.remove);
-    card.element = make("li", "item", {}, make("p", "file", {}, file.name), card.status, card.body, actions);
+    const about = make("div", "about", {}, make("p", "file", {}, file.name), card.status, card.body, actions);
+    card.element = make("li", "item", {}, about);
     card.retry.addEventListener("click", () => {
       card.remove.focus();
       card.tries = 0;
@@ -522,7 +530,7 @@ export class RotuloEtiquetas extends HTMLElement {
       card.boxes[place], make("span", "label", {}, name), make("span", "score", {}, this.#percent(score))));
     const verdict = this.#text(`decision.${decision}`);
     this.#show(card, "done", "", make("fieldset", "labels", {},
-      make("legend", "legend", {}, this.#text("widget.labels_of", { name: card.file.name })),
+      make("legend", "unseen", {}, this.#text("widget.labels_of", { name: card.file.name })),
       make("p", "decision", {}, verdict), make("p", "meaning", {}, this.#text(`meaning.${decision}`)), ...choices));
     card.body.querySelector(".decision").dataset.decision = decision;
     card.body.addEventListener("change", (event) => {

@@ -9,14 +9,17 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from service.keys import new_key
 from tests.browsing import Visitor
 from tests.bundles import write_bundle
+from tests.site import Site, running_site
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
@@ -91,3 +94,49 @@ def visitor(browser: Browser, service_address: str) -> Iterator[Visitor]:
         context.close()
     assert visiting.foreign == []
     assert visiting.complaints == []
+
+
+@contextmanager
+def serving(*flags: str) -> Iterator[str]:
+    """Run a service of its own for some tests, and give its address."""
+    port = free_port()
+    command = [
+        sys.executable, "-m", "service", "serve", "--port", str(port), "--lame-duck-seconds", "0",
+        "--max-upload-bytes", "1048576", *flags,
+    ]  # fmt: skip
+    process = subprocess.Popen(command, cwd=ROOT)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_ready(address, process)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def site_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Run a site, a service that asks it for its key, and one that asks its pages for none."""
+    folder = tmp_path_factory.mktemp("site")
+    bundles = str(folder / "bundles")
+    # so that the first label is always accepted
+    write_bundle(folder / "bundles", accept=0.05, review=0.01)
+    text, key = new_key(["label"])
+    (folder / "keys").write_text(key.line() + "\n", "utf-8")
+    with (
+        running_site() as site,
+        serving("--bundles", bundles, "--keys", str(folder / "keys")) as locked,
+        serving("--bundles", bundles, "--cors-origins", site.address) as unlocked,
+    ):
+        site.service, site.open_service, site.key = locked, unlocked, text
+        yield site
+
+
+@pytest.fixture
+def site(site_for_all: Site) -> Site:
+    """Give the other site with nothing kept of the test before."""
+    sites = site_for_all
+    sites.allows, sites.page = "'self'", ""
+    for kept in (sites.refusals, sites.keys, sites.forms):
+        kept.clear()
+    return sites

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,12 +11,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FilePayload, Locator, Page, Request, expect
 
-from service.embedding import newest_module
+from service.embedding import EXAMPLE_SITE, newest_module
 from tests.browsing import Visitor
-from tests.bundles import write_bundle
 from tests.drawings import drawing
-from tests.e2e.conftest import ROOT, free_port, wait_until_ready
-from tests.site import KEY, Site, running_site
+from tests.site import PAGES, Site
 
 pytestmark = pytest.mark.browser
 
@@ -43,36 +39,6 @@ TEXT = upload("notas.txt", b"No soy una imagen", "text/plain")
 HUGE = upload("enorme.bmp", b"BM" + bytes(2**20), "image/bmp")
 
 
-@pytest.fixture(scope="module")
-def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Run a site and the service that it uses, which takes calls from its pages only."""
-    bundles = tmp_path_factory.mktemp("bundles")
-    write_bundle(bundles, accept=0.05, review=0.01)  # so that the first label is always accepted
-    with running_site() as site:
-        port = free_port()
-        site.service = f"http://127.0.0.1:{port}"
-        command = [
-            sys.executable, "-m", "service", "serve", "--bundles", str(bundles),
-            "--port", str(port), "--lame-duck-seconds", "0", "--max-upload-bytes", "1048576",
-            "--cors-origins", site.address,
-        ]  # fmt: skip
-        process = subprocess.Popen(command, cwd=ROOT)
-        try:
-            wait_until_ready(site.service, process)
-            yield site
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
-
-
-@pytest.fixture
-def site(sites: Site) -> Site:
-    sites.allows, sites.page = "'self'", ""
-    for kept in (sites.refusals, sites.keys, sites.forms):
-        kept.clear()
-    return sites
-
-
 @dataclass
 class Guest(Visitor):
     """A visitor of the other site, who keeps what the browser asked of whom."""
@@ -90,16 +56,16 @@ def guest(browser: Browser, site: Site) -> Iterator[Guest]:
     yield visiting
     for context in visiting.contexts:
         context.close()
-    known = (site.address + "/", site.service + "/")
+    known = (site.address + "/", site.service + "/", site.open_service + "/")
     assert [one.url for one in visiting.asked if not one.url.startswith(known)] == []
     assert [one.url for one in visiting.asked if "authorization" in one.headers] == []
     assert visiting.complaints == []
 
 
-def with_attributes(site: Site, attributes: str) -> None:
-    """Let the site's page have the element with other attributes."""
-    page = (ROOT / "docs" / "examples" / "element" / "index.html").read_text("utf-8")
-    page = page.replace("https://rotulo.example.cl", site.service)
+def with_attributes(site: Site, attributes: str, service: str = "") -> None:
+    """Let the site's page have the element with other attributes, or of another service."""
+    page = (PAGES / "index.html").read_text("utf-8")
+    page = page.replace(EXAMPLE_SITE, service or site.service)
     site.page = re.sub("<rotulo-etiquetas.*?>", f"<rotulo-etiquetas {attributes}>", page)
 
 
@@ -141,25 +107,33 @@ def test_the_key_is_the_proxy_s_and_the_address_is_the_site_s(site: Site, guest:
     posted = [one.url for one in guest.asked if one.method == "POST"]
     assert posted == [f"{site.address}/etiquetas?lang=es"]
     assert site.keys == [None]
-    assert KEY not in page.content()
+    assert site.key not in page.content()
+
+
+def test_without_its_key_a_service_that_asks_for_one_says_so(site: Site, guest: Guest) -> None:
+    with_attributes(site, 'src="/etiquetas"')
+    page = guest.open()
+    site.refusals.append((401, {}, b""))
+    choose(page, SHIP)
+    expect(item(page, "barco.jpg")).to_contain_text("Inicie sesión de nuevo")
 
 
 def test_without_a_proxy_it_asks_the_service_that_it_came_from(site: Site, guest: Guest) -> None:
-    with_attributes(site, 'name="etiquetas" lang="en" top-k="2"')
-    site.allows = site.service
+    with_attributes(site, 'name="etiquetas" lang="en" top-k="2"', site.open_service)
+    site.allows = site.open_service
     page = guest.open()
     choose(page, SHIP)
     expect(page.get_by_role("group", name="Labels of barco.jpg")).to_be_visible()
     expect(page.locator("rotulo-etiquetas input[type=checkbox]")).to_have_count(2)
     posted = [one.url for one in guest.asked if one.method == "POST"]
-    assert posted == [f"{site.service}/v1/labels?lang=en&top_k=2"]
+    assert posted == [f"{site.open_service}/v1/labels?lang=en&top_k=2"]
 
 
 def test_an_origin_that_the_service_does_not_know_gets_no_labels(
     browser: Browser, site: Site
 ) -> None:
-    with_attributes(site, 'name="etiquetas"')
-    site.allows = site.service
+    with_attributes(site, 'name="etiquetas"', site.open_service)
+    site.allows = site.open_service
     stranger = Guest(browser, site.address.replace("127.0.0.1", "localhost"))
     page = stranger.open()
     choose(page, SHIP)
