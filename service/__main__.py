@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.bulk.command import bulk_command
 from service.bundle_commands import bundle_cli
 from service.drift.commands import drift_command
 from service.errors import InvalidParameter, StartupError
@@ -36,6 +37,7 @@ cli.command("drift")(drift_command)
 cli.add_typer(bundle_cli)
 cli.add_typer(feedback_cli)
 cli.add_typer(key_cli, name="key")
+cli.command("bulk")(bulk_command)
 
 
 @cli.command("serve")

@@ -9,7 +9,8 @@
     ├── Unauthorized            401  no API key that is known       (service.refusals)
     ├── Forbidden               403  the key has not the scope      (service.refusals)
     ├── NotFound                404  no such address
-    │   └── UnknownModel        404
+    │   ├── UnknownModel        404
+    │   └── UnreadableFile      404  on the command line
     ├── MethodNotAllowed        405
     ├── UploadTimeout           408  the body came too slowly
     ├── PayloadTooLarge         413  too many bytes
@@ -114,6 +115,14 @@ class UnknownModel(NotFound):
     sentence = Wording(
         "Ese modelo no está aquí; vea /v1/models.", "That model is not here; see /v1/models."
     )
+
+
+class UnreadableFile(NotFound):
+    """A path that is no file, or one that may not be read."""
+
+    slug = "unreadable-file"
+    title = Wording("Archivo ilegible", "Unreadable file")
+    sentence = Wording("No se puede leer el archivo.", "The file cannot be read.")
 
 
 class MethodNotAllowed(RotuloError):

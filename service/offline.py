@@ -9,23 +9,14 @@ from typing import Final
 
 from service.answers import label_request, labels_answer
 from service.classifier import Classifier
-from service.errors import EmptyBody, NotFound, PayloadTooLarge, RotuloError
+from service.errors import EmptyBody, PayloadTooLarge, RotuloError, UnreadableFile
 from service.labeller import label_alone
 from service.problems import problem_of
 from service.schemas import LabelQuery, LabelsAnswer, Problem
 from service.settings import Settings
-from service.wording import Wording
 
 OFFLINE: Final = "-"
 """The request identifier of a problem that no request had."""
-
-
-class UnreadableFile(NotFound):
-    """A path that is no file, or one that may not be read."""
-
-    slug = "unreadable-file"
-    title = Wording("Archivo ilegible", "Unreadable file")
-    sentence = Wording("No se puede leer el archivo.", "The file cannot be read.")
 
 
 def label_paths(

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from service import client
-from service.offline import OFFLINE, UnreadableFile
+from service.errors import UnreadableFile
+from service.offline import OFFLINE
 from service.problems import problem_of
 from service.schemas import LabelQuery, LabelsAnswer, Problem
 
