@@ -144,16 +144,17 @@ def test_kill_9_and_a_stop_leave_no_process_and_the_same_command_goes_on(
     images = {f"{n:04}.jpg": IMAGES["large.jpg"] for n in range(1000)}
     source, target = write_tar(tmp_path / "many.tar", images), tmp_path / "labels.csv"
     arguments = (source, "--out", target, "--part-images", "8", "--workers", "2")
+    ends = []
     for number in (signal.SIGKILL, signal.SIGTERM):
         process = started_and_writing(command(*arguments), bundles, target)
         workers = children(process.pid)
         process.send_signal(number)
         _, told = process.communicate()
+        ends.append((process.returncode, "Repita la misma orden" in told))
         assert len(workers) >= 2
         wait_until_gone(workers)
         assert not target.exists()
-    assert process.returncode == 128 + signal.SIGTERM
-    assert "Repita la misma orden" in told
+    assert ends == [(-signal.SIGKILL, False), (128 + signal.SIGTERM, True)]
     ran = rotulo(*arguments, "--json", bundles=bundles)
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["earlier"] >= 16
