@@ -6,8 +6,9 @@ Kolmogorov-Smirnov distance over the bounds of their histogram, 0 to 1. Both can
 PromQL, and ``deploy/prometheus/rules/model.yml`` does, with the thresholds that stand here.
 
 Chance is drawn, not assumed: ``noise`` is what 999 of 1000 pairs of samples of these sizes, both
-from the baseline, stay below. The interval is the percentile bootstrap of what was observed. Both
-take images as independent; a burst of one client's pictures is less evidence than it looks.
+from the baseline, stay below. The interval is the bootstrap's of what was observed, its bias taken
+off. Both take images as independent; a burst of one client's pictures is less evidence than it
+looks.
 """
 
 from __future__ import annotations
@@ -152,11 +153,14 @@ def _compare(kind: Kind, seen: Shares, known: Shares, distance: Distance) -> Com
         return np.asarray(generator.multinomial(size, shares, _REPLICATES) / size)
 
     by_chance = distance(resampled(n, q), resampled(m, q))
-    low, high = np.quantile(distance(resampled(n, p), resampled(m, q)), _INTERVAL)
+    observed = float(distance(p, q))
+    again = distance(resampled(n, p), resampled(m, q))
+    # A sample of a sample lies farther off than the sample: that much is taken away again.
+    low, high = np.clip(np.quantile(again, _INTERVAL) - (again.mean() - observed), 0, 1)
     return Comparison(
         kind=kind,
         images=n,
-        distance=float(distance(p, q)),
+        distance=observed,
         low=float(low),
         high=float(high),
         noise=float(np.quantile(by_chance, _NOISE_QUANTILE)),

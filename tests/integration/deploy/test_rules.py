@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from service.drift.statistics import MIN_IMAGES, THRESHOLDS
 from tests.promql import RULES, existing_names, metric_names, read_rules, selectors
 
 ALERTS = [rule for rule in read_rules() if rule.alert]
@@ -95,3 +96,11 @@ def test_every_setting_that_a_runbook_names_exists(root: Path) -> None:
     for book in (root / "docs/runbooks").glob("*.md"):
         named = set(re.findall(r"ROTULO_[A-Z_]+", book.read_text("utf-8")))
         assert named - settings == set(), book
+
+
+def test_the_rule_of_drift_has_the_thresholds_of_the_command_line() -> None:
+    (drift,) = (rule for rule in ALERTS if rule.alert == "RotuloDrift")
+    assert THRESHOLDS["label"] == THRESHOLDS["decision"]
+    assert f'{{kind=~"label|decision"}} > {THRESHOLDS["label"]}' in drift.expression
+    assert f'{{kind="score"}} > {THRESHOLDS["score"]}' in drift.expression
+    assert f"increase1d >= {MIN_IMAGES}" in drift.expression

@@ -117,6 +117,8 @@ def test_the_interval_holds_the_distance_and_narrows_with_images() -> None:
     def interval(n: int) -> Comparison:
         return compare(counts(n, seed=1, labels=shifted), BASELINE)[0]
 
+    (tiny, *_) = compare(counts(60, seed=1), BASELINE)
+    assert tiny.low <= tiny.distance <= tiny.high
     few, many = interval(500), interval(50_000)
     assert few.low <= few.distance <= few.high
     assert many.high - many.low < (few.high - few.low) / 2
