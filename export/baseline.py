@@ -13,7 +13,7 @@ import typer
 from numpy.typing import NDArray
 
 from export.bundle import WORKSHOP_PREFIX
-from export.parity import classifier_logits
+from export.parity import classifier_evidence
 from service.bundles import load_bundle
 from service.classifier import OnnxClassifier
 from service.contract import MANIFEST_FILE, Baseline, Manifest
@@ -27,9 +27,9 @@ HELD_BACK = "validation"
 SEEN = "validation; the model was fitted on these images too, so its scores are higher here"
 
 
-def count_baseline(logits: NDArray[np.float32], manifest: Manifest, split: str) -> Baseline:
-    """How often each label, decision and score came, from logits [N, classes] of real images."""
-    labellings = [label(row, manifest, top_k=1) for row in logits]
+def count_baseline(evidence: NDArray[np.float32], manifest: Manifest, split: str) -> Baseline:
+    """How often each label, decision and score came, from the evidence [N, evidence_size]."""
+    labellings = [label(row, manifest, top_k=1) for row in evidence]
     scores = np.array([labelling.best_score for labelling in labellings])
     bins = np.bincount(np.searchsorted(SCORE_BOUNDS, scores), minlength=len(SCORE_BOUNDS))
     best = Counter(manifest.labels[labelling.best].id for labelling in labellings)
@@ -55,8 +55,8 @@ def main(
     loaded = load_bundle(bundle)
     classifier = OnnxClassifier(loaded, provider="cpu", intra_op_threads=usable_cores())
     images = load_splits(data, TrainingSettings()).validation.images
-    logits = classifier_logits(classifier, images)
-    baseline = count_baseline(logits, loaded.manifest, SEEN if seen else HELD_BACK)
+    evidence = classifier_evidence(classifier, images)
+    baseline = count_baseline(evidence, loaded.manifest, SEEN if seen else HELD_BACK)
     beside = bundle / f"{WORKSHOP_PREFIX}{MANIFEST_FILE}"
     loaded.manifest.model_copy(update={"baseline": baseline}).write(beside)
     beside.replace(bundle / MANIFEST_FILE)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from export.errors import NotCalibrated
-from service.contract import Abstention
+from service.contract import Abstention, Familiarity
+from training.familiarity import RECORD_FILE
 from training.run import Run
 
 RECORD = "calibration.json"
@@ -44,10 +45,15 @@ def read_calibration(run: Run, sibling: Run | None = None) -> Calibration:
         which = f"the sibling run of {config.recipe.fit.epochs} epochs with seed {config.seed}"
         split += f", by {which} fitted without these images"
         conditions += f"; {which}, not the model that ships"
+    known = None
+    if sibling is None and (run.folder / RECORD_FILE).is_file():
+        known = Familiarity.model_validate(run.read(RECORD_FILE))
     thresholds = {name: record[name] for name in ("accept", "review", "coverage", "error", "n")}
     return Calibration(
         temperature=record["temperature"],
-        abstention=Abstention(score="max_probability", split=split, **thresholds),
+        abstention=Abstention(
+            score="max_probability", split=split, familiarity=known, **thresholds
+        ),
         accuracy=record["accuracy"],
         conditions=conditions,
     )

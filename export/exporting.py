@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +15,7 @@ from export.calibration import Calibration
 from export.card import write_card
 from export.convert import to_onnx
 from export.manifest import Graph, describe, with_evaluation, with_parity
+from export.network import Network
 from export.optimise import optimise
 from export.parity import Parity, classifier_logits, prove_parity
 from export.wording import Wording
@@ -24,6 +24,7 @@ from service.classifier import OnnxClassifier
 from service.contract import MANIFEST_FILE, MODEL_FILE, Manifest
 from service.cores import usable_cores
 from training.evaluate import Evaluation, LogitsOf
+from training.familiarity import read_reference
 from training.fit import load_model
 from training.run import Run
 
@@ -81,16 +82,16 @@ def export(
     """
     require_free(target.bundles, wording.name, wording.version, replace=target.replace)
     tell("Loading the model")
-    model = load_model(run)
+    network = Network(load_model(run), run.config.recipe.views, read_reference(run))
     with workshop(target.bundles, wording.name, wording.version) as folder:
         tell("Converting to ONNX")
-        graph = _write_graph(model, run, folder / MODEL_FILE)
+        graph = _write_graph(network, folder / MODEL_FILE)
         manifest = describe(run, wording, graph, calibration)
         classifier = _classifier(folder, manifest)
         tell(f"Proving parity with Keras on {len(validation):,} images")
-        parity = prove_parity(model, run.config.recipe.views, classifier, validation)
+        parity = prove_parity(network, classifier, validation)
         split = HELD_BACK if run.config.fitted_on == "train" else SEEN
-        baseline = count_baseline(parity.logits, manifest, split)
+        baseline = count_baseline(parity.evidence, manifest, split)
         manifest = with_parity(manifest, parity).model_copy(update={"baseline": baseline})
         evaluation = None
         if measure is not None:
@@ -106,11 +107,11 @@ def export(
     return Exported(load_bundle(place), parity, evaluation)
 
 
-def _write_graph(model: keras.Model, run: Run, path: Path) -> Graph:
-    proto = optimise(to_onnx(model, run.config.recipe.views))
+def _write_graph(network: Network, path: Path) -> Graph:
+    proto = optimise(to_onnx(network))
     content = proto.SerializeToString(deterministic=True)
     path.write_bytes(content)
-    return Graph(hashlib.sha256(content).hexdigest(), len(content), model.count_params())
+    return Graph(hashlib.sha256(content).hexdigest(), len(content), network.model.count_params())
 
 
 def _classifier(folder: Path, manifest: Manifest) -> OnnxClassifier:

@@ -26,6 +26,7 @@ Provider = Literal["auto", "cpu", "cuda"]
 
 INPUT_NAME: Final = "image"
 OUTPUT_NAME: Final = "logits"
+FAMILIARITY_NAME: Final = "familiarity"
 
 _LOG: Final = logging.getLogger(__name__)
 _CUDA: Final = "CUDAExecutionProvider"
@@ -52,7 +53,10 @@ class Classifier(Protocol):
         ...
 
     def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return logits ``[N, classes]``, all finite, for pixels ``[N, H, W, C]``."""
+        """Return the evidence of pixels ``[N, H, W, C]``: finite, ``[N, manifest.evidence_size]``.
+
+        Logits in the order of the labels, and behind them the familiarity where the model has one.
+        """
         ...
 
 
@@ -75,6 +79,7 @@ class OnnxClassifier:
             ProviderUnavailable: CUDA was asked for and cannot work here.
         """
         self.manifest = bundle.manifest
+        self._outputs = list(_outputs(bundle.manifest))
         self._session = _open_session(bundle, provider, intra_op_threads)
         self.provider = "cuda" if _CUDA in self._session.get_providers() else "cpu"
         _check_signature(bundle, self._session)
@@ -88,11 +93,11 @@ class OnnxClassifier:
         )
 
     def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return logits, float32 ``[N, classes]``, for uint8 pixels ``[N, H, W, C]``.
+        """Return the evidence, float32 ``[N, evidence_size]``, of uint8 pixels ``[N, H, W, C]``.
 
         Raises:
             ValueError: the batch is not of the manifest's shape, or not uint8, or empty.
-            InferenceFailed: the session failed, or gave anything but finite logits.
+            InferenceFailed: the session failed, or gave anything but finite numbers.
         """
         spec = self.manifest.input
         expected = (spec.height, spec.width, spec.channels)
@@ -100,15 +105,15 @@ class OnnxClassifier:
             message = f"expected uint8 [N, {expected}], got {batch.dtype} {batch.shape}"
             raise ValueError(message)
         try:
-            (logits,) = self._session.run([OUTPUT_NAME], {INPUT_NAME: batch})
+            outputs = self._session.run(self._outputs, {INPUT_NAME: batch})
+            evidence = np.column_stack(outputs) if len(outputs) > 1 else np.asarray(outputs[0])
         except Exception as error:
             raise InferenceFailed from error
-        logits = np.asarray(logits)
-        if logits.shape != (len(batch), len(self.manifest.labels)):
+        if evidence.shape != (len(batch), self.manifest.evidence_size):
             raise InferenceFailed
-        if not np.isfinite(logits).all():
+        if not np.isfinite(evidence).all():
             raise InferenceFailed
-        return cast("NDArray[np.float32]", logits)
+        return cast("NDArray[np.float32]", evidence)
 
     def warm_up(self, max_batch: int) -> None:
         """Run each bucket of batch sizes once, so that no request pays for a first time."""
@@ -164,11 +169,14 @@ def _check_signature(bundle: Bundle, session: onnxruntime.InferenceSession) -> N
     found = {f"input {node.name}": (node.type, *node.shape) for node in session.get_inputs()} | {
         f"output {node.name}": (node.type, *node.shape)
         for node in session.get_outputs()
-        if node.name == OUTPUT_NAME
+        if node.name in _outputs(bundle.manifest)
     }
     expected = {
         f"input {INPUT_NAME}": ("tensor(uint8)", spec.height, spec.width, spec.channels),
-        f"output {OUTPUT_NAME}": ("tensor(float)", len(bundle.manifest.labels)),
+        **{
+            f"output {name}": ("tensor(float)", *axes)
+            for name, axes in _outputs(bundle.manifest).items()
+        },
     }
     seen = {name: (kind, *axes[1:]) for name, (kind, *axes) in found.items() if _is_free(axes)}
     if seen != expected:
@@ -177,6 +185,14 @@ def _check_signature(bundle: Bundle, session: onnxruntime.InferenceSession) -> N
             f"after a free first axis; export the bundle again"
         )
         raise BundleError(message)
+
+
+def _outputs(manifest: Manifest) -> dict[str, tuple[int, ...]]:
+    """Return the outputs that the graph must have, each with its axes after the free first one."""
+    outputs: dict[str, tuple[int, ...]] = {OUTPUT_NAME: (len(manifest.labels),)}
+    if manifest.abstention.familiarity is not None:
+        outputs[FAMILIARITY_NAME] = ()
+    return outputs
 
 
 def _is_free(axes: list[int | str | None]) -> bool:

@@ -162,7 +162,7 @@ class Labeller:
         outcomes = await asyncio.gather(
             *(self._batcher.submit(pixels, deadline=deadline) for pixels in images)
         )
-        return [outcome.logits for outcome in outcomes]
+        return [outcome.logits[: len(self.manifest.labels)] for outcome in outcomes]
 
     def _decode(self, data: bytes) -> _Decoded:
         started = time.monotonic()

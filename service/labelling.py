@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -39,28 +39,30 @@ class Labelling:
 
 
 def label(
-    logits: NDArray[np.float32], manifest: Manifest, *, top_k: int = 5, min_score: float = 0.0
+    evidence: NDArray[np.float32], manifest: Manifest, *, top_k: int = 5, min_score: float = 0.0
 ) -> Labelling:
-    """Return what one image's logits ``[classes]`` say.
+    """Return what one image's evidence ``[evidence_size]`` says, as a classifier gives it.
 
-    The decision looks at the best score before anything is cut. Equal scores stand in the order of
-    the manifest's labels.
+    The decision looks at the best score before anything is cut, and at the familiarity where there
+    is one. Equal scores stand in the order of the manifest's labels.
 
     Raises:
-        ValueError: ``top_k`` is below one, or the logits are not one finite number for each label.
+        ValueError: ``top_k`` is below one, or the evidence is not one finite number for each label
+            and one for the familiarity.
     """
     if top_k < 1:
         message = f"top_k must be at least 1, not {top_k}"
         raise ValueError(message)
-    if logits.shape != (len(manifest.labels),) or not np.isfinite(logits).all():
-        message = f"expected {len(manifest.labels)} finite logits, got shape {logits.shape}"
+    if evidence.shape != (manifest.evidence_size,) or not np.isfinite(evidence).all():
+        message = f"expected {manifest.evidence_size} finite numbers, got shape {evidence.shape}"
         raise ValueError(message)
+    logits = evidence[: len(manifest.labels)]
     scores = calibrate(logits, manifest.temperature)
     falling = np.argsort(-logits, kind="stable")
     asked = [int(index) for index in falling[:top_k] if scores[index] >= min_score]
     best = int(falling[0])
     return Labelling(
-        decision=_decide(float(scores[best]), manifest.abstention),
+        decision=_decide(float(scores[best]), float(evidence[-1]), manifest.abstention),
         class_indices=tuple(asked),
         scores=tuple(float(scores[index]) for index in asked),
         best=best,
@@ -79,7 +81,19 @@ def calibrate(logits: NDArray[np.float32], temperature: float) -> NDArray[np.flo
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
-def _decide(score: float, abstention: Abstention) -> Decision:
-    if score >= abstention.accept:
+def _decide(score: float, familiarity: float, abstention: Abstention) -> Decision:
+    """Return the more cautious decision of score and familiarity."""
+    decision = _at_least(score, abstention.accept, abstention.review)
+    known = abstention.familiarity
+    if known is None:
+        return decision
+    return max(decision, _at_least(familiarity, known.accept, known.review), key=_CAUTION.index)
+
+
+_CAUTION: Final = (Decision.ACCEPT, Decision.REVIEW, Decision.ABSTAIN)
+
+
+def _at_least(value: float, accept: float, review: float) -> Decision:
+    if value >= accept:
         return Decision.ACCEPT
-    return Decision.REVIEW if score >= abstention.review else Decision.ABSTAIN
+    return Decision.REVIEW if value >= review else Decision.ABSTAIN

@@ -76,12 +76,36 @@ class InputSpec(_Part):
     filter: Filter
 
 
+class Familiarity(_Part):
+    """When a picture is like those that the model knows, by a score of the graph's own.
+
+    The graph gives it as a second output, float32 ``[N]``, the higher the more familiar, in units
+    of the ``method``. Below ``accept`` a person should look, below ``review`` the model does not
+    know. ``coverage`` is the share of the ``n`` known images of ``split`` at or above ``accept``.
+    """
+
+    method: Sentence
+    accept: float
+    review: float
+    coverage: Fraction
+    n: Count
+    split: Sentence
+
+    @model_validator(mode="after")
+    def _review_is_below_accept(self) -> Self:
+        if self.review > self.accept:
+            message = f"review ({self.review}) must not be above accept ({self.accept})"
+            raise ValueError(message)
+        return self
+
+
 class Abstention(_Part):
     """When an answer stands, when a person should look, and when the model does not know.
 
     The score is the largest calibrated probability, 0 to 1: at least ``accept`` is accepted, at
     least ``review`` is for review, below that the model abstains. ``coverage`` is the share of the
     ``n`` calibration images that were accepted, ``error`` the share of wrong labels among those.
+    Where there is a ``familiarity`` the more cautious of the two decides.
     """
 
     score: Literal["max_probability"]
@@ -91,6 +115,7 @@ class Abstention(_Part):
     error: Fraction
     n: Count
     split: Sentence
+    familiarity: Familiarity | None = None
 
     @model_validator(mode="after")
     def _review_is_below_accept(self) -> Self:
@@ -169,6 +194,11 @@ class Manifest(_Part):
     provenance: Provenance
     figures: tuple[Figure, ...]
     baseline: Baseline | None = None
+
+    @property
+    def evidence_size(self) -> int:
+        """How many numbers the graph gives for an image: its logits, and then its familiarity."""
+        return len(self.labels) + (self.abstention.familiarity is not None)
 
     @model_validator(mode="after")
     def _label_ids_are_unique(self) -> Self:

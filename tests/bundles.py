@@ -20,6 +20,7 @@ from service.contract import (
     MANIFEST_FILE,
     MODEL_FILE,
     Abstention,
+    Familiarity,
     Figure,
     Filter,
     InputSpec,
@@ -180,6 +181,15 @@ def manifest_of(  # noqa: PLR0913 - one argument for each fact that some test va
             Figure(name="accuracy", value=0.1, n=10, split="test", conditions="generated images"),
         ),
     )
+
+
+def knowing(manifest: Manifest, *, accept: float, review: float) -> Manifest:
+    """Return the manifest of a graph that also gives a familiarity."""
+    known = Familiarity(
+        method="energy", accept=accept, review=review, coverage=0.95, n=5000, split="validation"
+    )
+    abstention = manifest.abstention.model_copy(update={"familiarity": known})
+    return manifest.model_copy(update={"abstention": abstention})
 
 
 def write_bundle(  # noqa: PLR0913 - the same facts as in manifest_of

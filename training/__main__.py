@@ -21,6 +21,7 @@ from training.settings import TrainingSettings
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 console = Console()
 
+Method = Literal["energy", "neighbours", "relative"]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
 
@@ -99,6 +100,30 @@ def fit(
         print_json({"event": "end", "run": str(folder)})
     else:
         console.print(f"Finished: {folder}")
+
+
+@app.command()
+def familiarity(
+    run: RunFolder,
+    *,
+    method: Annotated[Method, typer.Option(help="How.")] = "neighbours",
+    as_json: Json = False,
+) -> None:
+    """Teach a finished run to tell pictures of other things; what it is exported with."""
+    from training.familiarity import RECORD_FILE, write_familiarity
+    from training.fit import splits_of
+    from training.run import Run
+
+    opened = Run.open(run)
+    write_familiarity(opened, splits_of(opened, TrainingSettings()), method)
+    record = opened.read(RECORD_FILE)
+    if as_json:
+        print_json(record)
+    else:
+        console.print(
+            f"{method}: accepts from {record['accept']:.4g}, reviews from "
+            f"{record['review']:.4g}; written to {opened.folder}"
+        )
 
 
 @app.command()

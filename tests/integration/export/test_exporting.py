@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from export.calibration import read_calibration
 from export.errors import BundleExists, ExportError, ParityError
 from export.exporting import Exported, Target, export
+from export.network import Network
 from export.parity import MINIMUM_IMAGES, TOLERANCE
 from export.wording import Wording
 from service.bundles import find_bundles, load_bundle
@@ -22,7 +24,9 @@ from service.contract import Figure, LocalisedText
 from tests.colours import CLASSES
 from tests.runs import recipe_of, write_random_weights, write_run
 from training.data import Split, load_splits
-from training.fit import load_model
+from training.errors import RunError
+from training.familiarity import METHODS, Method, read_reference, write_familiarity
+from training.fit import load_model, splits_of
 from training.recipe import Airbench, Recipe, ResNet, TinyCnn, Views
 from training.run import Run
 from training.settings import TrainingSettings
@@ -77,16 +81,43 @@ def test_the_bundle_says_what_keras_says_and_holds_no_norm(
     counted = bundle.manifest.baseline
     assert counted is not None
     assert (counted.n, counted.split) == (len(validation), "validation")
-    assert (
-        list(counted.labels.values())
-        == np.bincount(exported.parity.logits.argmax(axis=1), minlength=len(CLASSES)).tolist()
-    )
+    best = np.bincount(exported.parity.evidence.argmax(axis=1), minlength=len(CLASSES))
+    assert [counted.labels[label.id] for label in CLASSES] == best.tolist()
     np.testing.assert_allclose(given, expected, atol=TOLERANCE)
     # An affine layer of which nothing is left is one that the convolutions took in.
     kinds = [node.op_type for node in onnx.load(bundle.model_path).graph.node]
     assert not {"BatchNormalization", "Tanh", "Max"} & set(kinds)
     between = kinds[kinds.index("Conv") : len(kinds) - kinds[::-1].index("Conv")]
     assert between.count("Mul") == 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_bundle_that_tells_the_familiar_says_of_it_what_tensorflow_says(
+    method: Method, tmp_path: Path, many: TrainingSettings, validation: Split
+) -> None:
+    run = write_run(tmp_path / "run", recipe_of(TinyCnn(width=4), "flip"), validation=validation)
+    write_familiarity(run, splits_of(run, many), method)
+    manifest = export_to(run, tmp_path / "out", validation).bundle.manifest
+
+    known, images = manifest.abstention.familiarity, validation.images
+    assert known is not None
+    assert (known.method, known.n, known.split) == (method, len(validation), "validation")
+    bundle = load_bundle(tmp_path / "out" / "colours" / "1")
+    given = OnnxClassifier(bundle, provider="cpu").run(images)
+    network = Network(load_model(run), "flip", read_reference(run))
+    np.testing.assert_allclose(given, network.evidence_of(images), rtol=1e-3, atol=1e-3)
+    assert (given[:, -1] >= known.accept).mean() == pytest.approx(known.coverage, abs=1e-3)
+    assert known.coverage == pytest.approx(0.95, abs=1e-3)
+
+
+def test_a_run_fitted_on_all_images_cannot_tell_the_familiar(
+    tmp_path: Path, many: TrainingSettings, validation: Split
+) -> None:
+    run = write_run(tmp_path, validation=validation)
+    nothing = Split(validation.images[:0], validation.labels[:0])
+    splits = replace(splits_of(run, many), validation=nothing)
+    with pytest.raises(RunError, match="fitted on all images"):
+        write_familiarity(run, splits, "energy")
 
 
 def test_a_bundle_holds_its_three_files_and_nothing_else_is_left(exported: Exported) -> None:

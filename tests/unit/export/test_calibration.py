@@ -39,6 +39,7 @@ def test_a_run_with_validation_images_ships_what_it_found_on_them(tmp_path: Path
     assert calibration.accuracy == 0.9
     assert calibration.abstention.model_dump() == {
         "score": "max_probability",
+        "familiarity": None,
         "accept": 0.7,
         "review": 0.4,
         "coverage": 0.85,

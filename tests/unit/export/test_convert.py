@@ -6,12 +6,13 @@ import pytest
 
 from export.convert import CONVERSION_OPSET, to_onnx
 from export.errors import ConversionFailed
+from export.network import Network
 from tests.colours import TINY
 from training.fit import build_model
 
 
 def test_the_graph_takes_raw_pixels_and_gives_logits() -> None:
-    proto = to_onnx(build_model(TINY), TINY.views)
+    proto = to_onnx(Network(build_model(TINY), TINY.views))
     (image,) = proto.graph.input
     (logits,) = proto.graph.output
     assert (image.name, logits.name) == ("image", "logits")
@@ -27,4 +28,4 @@ def test_a_model_in_mixed_precision_is_refused() -> None:
     half = keras.Model(images, keras.layers.Dense(2, dtype="mixed_bfloat16")(flat))
     half.dtype_policy = keras.DTypePolicy("mixed_bfloat16")
     with pytest.raises(ConversionFailed, match="bfloat16"):
-        to_onnx(half, "single")
+        to_onnx(Network(half, "single"))

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from export.errors import ParityError
+from export.network import Network
 from export.parity import BATCH, MINIMUM_IMAGES, SINGLES, TOLERANCE, classifier_logits, prove_parity
 from service.errors import InferenceFailed
 from tests.bundles import manifest_of
@@ -59,7 +60,7 @@ def model() -> keras.Model:
 
 def test_equal_answers_pass_in_batches_and_alone(model: keras.Model) -> None:
     classifier = Answers()
-    parity = prove_parity(model, "single", classifier, IMAGES)
+    parity = prove_parity(Network(model, "single"), classifier, IMAGES)
     assert parity.images == MINIMUM_IMAGES
     assert parity.largest_difference <= TOLERANCE / 100
     assert classifier.asked == [BATCH] * (MINIMUM_IMAGES // BATCH) + [1] * SINGLES
@@ -69,19 +70,19 @@ def test_equal_answers_pass_in_batches_and_alone(model: keras.Model) -> None:
 def test_a_logit_that_is_off_fails_wherever_it_is(model: keras.Model, place: int) -> None:
     off = np.array([2 * TOLERANCE, 0, 0], np.float32)
     with pytest.raises(ParityError, match=r"another top-1 on 0 of 2000 images, a logit by 0\.002"):
-        prove_parity(model, "single", Answers(change={place: off}), IMAGES)
+        prove_parity(Network(model, "single"), Answers(change={place: off}), IMAGES)
 
 
 def test_a_logit_within_the_tolerance_passes(model: keras.Model) -> None:
     off = np.array([TOLERANCE / 2, 0, 0], np.float32)
-    parity = prove_parity(model, "single", Answers(change={5: off}), IMAGES)
+    parity = prove_parity(Network(model, "single"), Answers(change={5: off}), IMAGES)
     assert parity.largest_difference == pytest.approx(TOLERANCE / 2, rel=0.1)
 
 
 def test_another_label_fails(model: keras.Model) -> None:
     off = np.array([100, 0, 0], np.float32)
     with pytest.raises(ParityError, match="another top-1 on 1 of 2000"):
-        prove_parity(model, "single", Answers(change={1999: off}), IMAGES)
+        prove_parity(Network(model, "single"), Answers(change={1999: off}), IMAGES)
 
 
 def test_another_label_fails_although_the_logits_are_close() -> None:
@@ -94,23 +95,23 @@ def test_another_label_fails_although_the_logits_are_close() -> None:
     linear.set_weights([np.eye(3), np.array(bias)])
     swapped = np.array([0, TOLERANCE / 5, 0], np.float32)
     with pytest.raises(ParityError, match="another top-1 on 1 of 2000"):
-        prove_parity(close, "single", Answers(bias, 0.0, {3: swapped}), IMAGES)
+        prove_parity(Network(close, "single"), Answers(bias, 0.0, {3: swapped}), IMAGES)
 
 
 def test_an_answer_that_is_no_number_fails(model: keras.Model) -> None:
     spoiled = np.array([0, 0, np.nan], np.float32)
     with pytest.raises(ParityError):
-        prove_parity(model, "single", Answers(change={9: spoiled}), IMAGES)
+        prove_parity(Network(model, "single"), Answers(change={9: spoiled}), IMAGES)
 
 
 def test_a_file_that_cannot_answer_fails(model: keras.Model) -> None:
     with pytest.raises(ParityError, match="no finite logits"):
-        prove_parity(model, "single", Answers(fails=True), IMAGES)
+        prove_parity(Network(model, "single"), Answers(fails=True), IMAGES)
 
 
 def test_too_few_images_prove_nothing(model: keras.Model) -> None:
     with pytest.raises(ParityError, match="2000 images or more, got 1999"):
-        prove_parity(model, "single", Answers(), IMAGES[:-1])
+        prove_parity(Network(model, "single"), Answers(), IMAGES[:-1])
 
 
 def test_logits_come_in_the_order_of_the_images() -> None:

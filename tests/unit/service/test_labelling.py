@@ -5,7 +5,7 @@ import pytest
 
 from service.contract import Manifest
 from service.labelling import Decision, calibrate, label
-from tests.bundles import labels_of, manifest_of
+from tests.bundles import knowing, labels_of, manifest_of
 
 
 def manifest(*, classes: int = 3, temperature: float = 1.0) -> Manifest:
@@ -35,6 +35,32 @@ def test_labels_stand_by_falling_score() -> None:
 def test_the_best_score_decides(best: float, decision: Decision) -> None:
     rest = (1 - best) / 2
     assert label(logits_of(rest, best, rest), manifest()).decision is decision
+
+
+@pytest.mark.parametrize(
+    ("best", "familiarity", "decision"),
+    [
+        (0.9, 2.0, Decision.ACCEPT),
+        (0.9, 1.5, Decision.REVIEW),
+        (0.9, 0.5, Decision.ABSTAIN),
+        (0.7, 2.5, Decision.REVIEW),
+        (0.4, 1.5, Decision.ABSTAIN),
+    ],
+)
+def test_the_more_cautious_of_score_and_familiarity_decides(
+    best: float, familiarity: float, decision: Decision
+) -> None:
+    known = knowing(manifest(), accept=2.0, review=1.0)
+    rest = (1 - best) / 2
+    evidence = np.append(logits_of(rest, best, rest), np.float32(familiarity))
+    labelling = label(evidence, known)
+    assert labelling.decision is decision
+    assert labelling.scores == pytest.approx((best, rest, rest))
+
+
+def test_evidence_without_its_familiarity_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected 4 finite numbers"):
+        label(logits_of(0.2, 0.7, 0.1), knowing(manifest(), accept=2.0, review=1.0))
 
 
 def test_a_score_at_the_threshold_is_above_it() -> None:
@@ -93,7 +119,7 @@ def test_a_batch_is_calibrated_row_by_row() -> None:
 def test_what_is_not_one_finite_logit_a_label_is_refused(
     logits: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
 ) -> None:
-    with pytest.raises(ValueError, match="3 finite logits"):
+    with pytest.raises(ValueError, match="3 finite numbers"):
         label(logits, manifest())
 
 
