@@ -99,7 +99,8 @@ def _right(classifier: OnnxClassifier, files: list[tuple[Path, int]]) -> int:
         to_pixels(decode_image(path.read_bytes(), max_pixels=MAX_PIXELS, target=spec).image, spec)
         for path, _ in files
     ]
-    given = classifier.run(np.stack(pixels)).argmax(axis=1)
+    logits = classifier.run(np.stack(pixels))[:, : len(classifier.manifest.labels)]
+    given = logits.argmax(axis=1)
     return int((given == [index for _, index in files]).sum())
 
 

@@ -173,8 +173,8 @@ def _class_quality(manifest: Manifest, label: str, name: str) -> ClassQuality:
 
 
 def _decisions(manifest: Manifest, t: Catalogue) -> str:
-    rule = manifest.abstention
-    return t.text(
+    rule, known = manifest.abstention, manifest.abstention.familiarity
+    by_score = t.text(
         "transparency.decisions.text",
         accept=t.percent(rule.accept),
         review=t.percent(rule.review),
@@ -182,6 +182,14 @@ def _decisions(manifest: Manifest, t: Catalogue) -> str:
         coverage=t.percent(rule.coverage),
         error=t.percent(rule.error),
     )
+    if known is None:
+        return by_score
+    by_familiarity = t.text(
+        "transparency.decisions.familiarity",
+        n=t.integer(known.n),
+        coverage=t.percent(known.coverage),
+    )
+    return f"{by_score} {by_familiarity}"
 
 
 def _limits(manifest: Manifest, t: Catalogue) -> tuple[str, ...]:

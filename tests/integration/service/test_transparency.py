@@ -14,9 +14,10 @@ from service.errors import BundleError
 from service.i18n import LANGUAGES, Catalogue, load_catalogues
 from service.pages import EditorPage, PageRequest
 from service.settings import Settings
+from service.transparency import record_of
 from service.transparency_page import TransparencyPage
 from service.wording import Lang
-from tests.bundles import write_bundle
+from tests.bundles import knowing, write_bundle
 from tests.serving import Served, running
 from tests.visible import VisibleText
 
@@ -151,6 +152,16 @@ async def test_who_answers_is_named_and_can_be_reached(
     assert "Por este servicio responde Municipalidad &lt;b&gt;." in page
     links = re.findall(r'href="(?:mailto:|https:|javascript:)[^"]*"', page)
     assert links == ([link] if link else [])
+
+
+def test_a_model_that_knows_what_is_familiar_says_so(bundles: Path) -> None:
+    (path,) = bundles.glob(f"*/*/{MANIFEST_FILE}")
+    plain, t = Manifest.read(path), load_catalogues()["es"]
+    without = record_of(plain, Settings(), t).decisions
+    told = record_of(knowing(plain, accept=1.0, review=0.0), Settings(), t).decisions
+    assert "no se parece" not in without
+    assert told.startswith(without)
+    assert "95,0\u00a0% de 5.000 imágenes conocidas" in told
 
 
 async def test_nobody_named_is_said_plainly(served: Served) -> None:
