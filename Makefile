@@ -1,16 +1,20 @@
 # Each target sets up what it needs; the second time there is nothing left to set up.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test lint types format docs lock train export bench clean python programs
+.PHONY: help serve test lint types format docs lock train export bench image imagecheck audit clean python programs
 
 PYTHON ?= python3
 PORT ?= 8000
 RECIPE ?= airbench94
 BUNDLES ?= service/bundles
+ENGINE ?= docker
+TARGET ?= cpu
+TAG ?= rotulo:$(TARGET)
 
 # Serving needs a tenth of what development needs, so it has an environment of its own.
 SERVE_VENV ?= .venv-serve
 DEV_VENV ?= .venv
+AUDIT_VENV ?= .venv-audit
 SERVE := $(SERVE_VENV)/bin
 DEV := $(DEV_VENV)/bin
 
@@ -53,8 +57,27 @@ export: $(DEV_VENV)/.locked  ## turn a finished run into a bundle (RUN=its folde
 bench: $(DEV_VENV)/.locked  ## measure the service against its in-process limit
 	$(DEV)/python -m bench.serve
 
+image: $(DEV_VENV)/.locked  ## build the image (TARGET=cuda, TAG=NAME, DEBIAN_DIGEST=sha256:…, ENGINE=podman)
+	$(ENGINE) build --target $(TARGET) --tag $(TAG) \
+		--build-arg DEBIAN_DIGEST=$(or $(DEBIAN_DIGEST),$(error name the base: docs/deploy.md says how to find DEBIAN_DIGEST)) \
+		--build-arg VERSION=$$($(DEV)/python -c 'from service.version import VERSION; print(VERSION)') \
+		--build-arg REVISION=$$(git rev-parse HEAD) .
+
+imagecheck: $(DEV_VENV)/.locked  ## build the image on a Debian made here, run it, prove its promises (root; WORK=FOLDER)
+	$(DEV)/python -m deploy.image_check docs/images/page-360.png --target $(TARGET) \
+		--work $(or $(WORK),$(error name a folder for some gigabytes: make imagecheck WORK=FOLDER)) $(IMAGECHECK)
+
+audit: $(DEV_VENV)/.locked $(AUDIT_VENV)/.locked  ## licences, known vulnerabilities and manifests (needs the advisories' network)
+	$(DEV)/python -m deploy.licences requirements/serve-cpu.txt requirements/serve-cuda.txt
+	$(AUDIT_VENV)/bin/checkov --file Dockerfile --framework dockerfile --compact --quiet --skip-download
+	$(DEV)/python -m pytest --quiet tests/integration/deploy/test_kubernetes.py -k checkov
+	@for lock in serve-cpu serve-cuda dev; do \
+		echo "pip-audit $$lock"; \
+		$(DEV)/pip-audit --strict --disable-pip --require-hashes --requirement requirements/$$lock.txt || exit 1; \
+	done
+
 clean:  ## remove environments and caches; runs, data and bundles stay
-	rm -rf $(SERVE_VENV) $(DEV_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	rm -rf $(SERVE_VENV) $(DEV_VENV) $(AUDIT_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- What the targets stand on --------------------------------------------------------
@@ -73,9 +96,9 @@ python:
 		else echo 'Install python3-venv first: sudo apt-get install python3-venv' >&2; exit 1; fi
 
 # What only the tests run: a browser, the README's curl, Prometheus for its rules, Redis for the
-# rate limits, and a PostgreSQL that they start themselves, so that Debian's own is kept from starting one.
+# rate limits, nginx for rolling updates, and a PostgreSQL that they start themselves, so that Debian's own is kept from starting one.
 programs:
-	@for wanted in chromium curl prometheus redis-server node:nodejs php:php-cli+php-curl; do \
+	@for wanted in chromium curl prometheus redis-server nginx:nginx-light node:nodejs php:php-cli+php-curl; do \
 		name=$${wanted%%:*}; package=$$(echo $${wanted##*:} | tr + ' '); command -v $$name >/dev/null \
 		|| if $(as_root); then echo "Installing $$package for the tests"; $(call apt_install,$$package) || echo "Could not install $$package" >&2; \
 		else echo "Some tests need $$name: sudo apt-get install $$package" >&2; fi; done
@@ -103,3 +126,10 @@ $(SERVE_VENV)/.locked: requirements/serve-cpu.txt requirements/build.txt | pytho
 
 $(DEV_VENV)/.locked: requirements/dev.txt requirements/build.txt | python
 	$(call install,$(DEV_VENV),requirements/dev.txt)
+
+# checkov alone: it pins too much to live with anything else.
+$(AUDIT_VENV)/.locked: requirements/audit.txt | python
+	@test -x $(AUDIT_VENV)/bin/pip || $(PYTHON) -m venv --clear $(AUDIT_VENV)
+	@$(AUDIT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile \
+		-r requirements/audit.txt
+	@touch $@
