@@ -1,4 +1,7 @@
-"""The command line of training: `python -m training data | list | fit | evaluate | report`.
+"""The command line of training: `python -m training COMMAND`.
+
+`data`, `list` and `augmentations` show what there is, `fit` and `grid` fit, `evaluate` and `report`
+tell what came out.
 
 Exit codes: 0 done, 1 it could not be done and one line says why, 2 the command was not understood,
 130 interrupted (a fit goes on when it is asked for again).
@@ -11,95 +14,20 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from training.commands.fitting import fit, grid
+from training.commands.showing import augmentations, data, list_recipes
 from training.errors import TrainingError
-from training.recipe import Recipe
-from training.recipes import all_recipes, find_recipe
 from training.settings import TrainingSettings
+from training.terminal import Json, RunFolder, console, print_json
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
-console = Console()
 
 Method = Literal["energy", "neighbours", "relative"]
-Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
-RunFolder = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
 
-
-@app.command("list")
-def list_recipes(*, as_json: Json = False) -> None:
-    """The recipes by family."""
-    recipes = all_recipes()
-    if as_json:
-        print_json([recipe.model_dump(mode="json") for recipe in recipes])
-        return
-    table = Table("Family", "Recipe", "Epochs", "Batch", "What it is")
-    for recipe in recipes:
-        epochs, batch = str(recipe.fit.epochs), str(recipe.fit.batch_size)
-        table.add_row(recipe.family, recipe.name, epochs, batch, recipe.summary)
-    console.print(table)
-
-
-@app.command()
-def data(
-    name: Annotated[str, typer.Argument(help="A data set.")] = "cifar10", *, as_json: Json = False
-) -> None:
-    """Fetch a data set if need be, check it, and count what it holds."""
-    from training.data import class_counts, load_splits
-    from training.datasets import find_data_set
-
-    splits = load_splits(name, TrainingSettings())
-    classes = find_data_set(name).classes
-    counts = {
-        label.id: {"train": train, "validation": validation}
-        for label, train, validation in zip(
-            classes,
-            class_counts(splits.train, len(classes)),
-            class_counts(splits.validation, len(classes)),
-            strict=True,
-        )
-    }
-    if as_json:
-        print_json({"name": name, "sha256": splits.sha256, "classes": counts})
-        return
-    table = Table("Class", "Train", "Validation", title=f"{name}  SHA-256 {splits.sha256}")
-    for label, count in counts.items():
-        table.add_row(label, str(count["train"]), str(count["validation"]))
-    console.print(table)
-
-
-@app.command()
-def fit(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name; `list` shows them.")],
-    *,
-    run: Annotated[Path | None, typer.Option(help="The run folder.")] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Fit for fewer or more epochs than the recipe says.")
-    ] = None,
-    on: Annotated[
-        str, typer.Option(help="`train`, or `all` for the last fit of a settled recipe.")
-    ] = "train",
-    as_json: Json = False,
-) -> None:
-    """Fit a recipe, or go on where it was stopped."""
-    if on not in {"train", "all"}:
-        raise typer.BadParameter("--on takes `train` or `all`")
-    chosen = _with_epochs(find_recipe(recipe), epochs)
-    from training.fit import fit as fit_run
-    from training.progress import BarProgress, JsonProgress
-    from training.run import Run, RunConfig
-
-    fitted_on: Literal["train", "all"] = "all" if on == "all" else "train"
-    settings = TrainingSettings()
-    folder = run or settings.runs_dir / f"{chosen.name}-{fitted_on}-{seed}"
-    opened = Run.start(folder, RunConfig(recipe=chosen, seed=seed, fitted_on=fitted_on))
-    with JsonProgress() if as_json else BarProgress(console) as progress:
-        fit_run(opened, settings, progress)
-    if as_json:
-        print_json({"event": "end", "run": str(folder)})
-    else:
-        console.print(f"Finished: {folder}")
+app.command("list")(list_recipes)
+for command in (data, augmentations, fit, grid):
+    app.command()(command)
 
 
 @app.command()
@@ -192,11 +120,6 @@ def report(
         console.print(f"Written: {page}")
 
 
-def print_json(content: object) -> None:
-    """One line of JSON on standard output."""
-    sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")
-
-
 def main() -> None:
     """Run the command line; an error that has a name ends as one line and exit code 1."""
     try:
@@ -204,12 +127,6 @@ def main() -> None:
     except TrainingError as error:
         Console(stderr=True).print(f"[red]error:[/red] {error}", soft_wrap=True)
         sys.exit(1)
-
-
-def _with_epochs(recipe: Recipe, epochs: int | None) -> Recipe:
-    if epochs is None:
-        return recipe
-    return recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"epochs": epochs})})
 
 
 def _temperature(folder: Path) -> float:

@@ -1,17 +1,19 @@
 """The data sets that have a name: where the original is, and how to know it when it is there."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from training.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """A public file. `size` in bytes, `sha256` of the whole file in hexadecimal."""
+    """A public file. `size` in bytes, `digest` of the whole file by `algorithm` in hexadecimal."""
 
     url: str
     size: int
-    sha256: str
+    digest: str
+    algorithm: Literal["sha256", "md5"] = "sha256"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ CIFAR10 = DataSet(
     archive=Archive(
         url="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
         size=170_052_171,
-        sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+        digest="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
     ),
     shape=(32, 32, 3),
     classes=(

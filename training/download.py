@@ -22,6 +22,7 @@ from training.errors import DataError
 
 CHUNK = 1 << 20
 TIMEOUT_SECONDS = 30.0
+ALGORITHMS = {"sha256": "SHA-256", "md5": "MD5"}
 
 
 def fetch(archive: Archive, folder: Path) -> Path:
@@ -92,7 +93,13 @@ def _check(path: Path, archive: Archive, remedy: str) -> None:
     size = path.stat().st_size
     if size != archive.size:
         raise DataError(path, f"has {size} bytes, not {archive.size}", remedy)
+    digest = digest_of(path, archive)
+    if digest != archive.digest:
+        problem = f"has the {ALGORITHMS[archive.algorithm]} {digest}, not {archive.digest}"
+        raise DataError(path, problem, remedy)
+
+
+def digest_of(path: Path, archive: Archive) -> str:
+    """A file's digest by the archive's algorithm, in hexadecimal."""
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != archive.sha256:
-        raise DataError(path, f"has the SHA-256 {digest}, not {archive.sha256}", remedy)
+        return hashlib.file_digest(file, archive.algorithm).hexdigest()

@@ -26,6 +26,11 @@ WHITE = 255
 
 
 def mosaic(rows: list[NDArray[np.uint8]], scale: int) -> str:
+    """The address of `mosaic_png`."""
+    return _address("image/png", mosaic_png(rows, scale))
+
+
+def mosaic_png(rows: list[NDArray[np.uint8]], scale: int) -> bytes:
     """A PNG of rows of images, each pixel `scale` times as large.
 
     Args:
@@ -50,7 +55,7 @@ def mosaic(rows: list[NDArray[np.uint8]], scale: int) -> str:
     )
     buffer = io.BytesIO()
     enlarged.save(buffer, "PNG", optimize=True)
-    return _address("image/png", buffer.getvalue())
+    return buffer.getvalue()
 
 
 def learning_curves(history: list[dict[str, float]]) -> str:

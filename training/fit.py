@@ -14,8 +14,9 @@ from training.callbacks import FollowValidation, KeepState, Progress, TellProgre
 from training.data import Split, Splits, load_splits, load_whole_training_half
 from training.datasets import find_data_set
 from training.errors import RecipeError
+from training.imagenet import load_imagenet_weights
 from training.models import build
-from training.recipe import Recipe
+from training.recipe import Backbone, Recipe
 from training.run import Run, commit, versions
 from training.settings import TrainingSettings
 from training.state import State
@@ -51,7 +52,7 @@ def fit(
         strategy: the devices to spread over; every visible GPU, or the processor, if None.
 
     Raises:
-        DataError: the recipe's data cannot be used.
+        DataError: the recipe's data or published weights cannot be used.
         RecipeError: the recipe looks at validation, and the run holds no images back for it.
     """
     recipe = run.config.recipe
@@ -69,7 +70,10 @@ def fit(
         _record(run, splits, policy)
         with strategy.scope():
             model = build_model(recipe)
+            if not run.checkpoints.exists():
+                _load_published_weights(model, recipe, settings)
             _adapt(model, splits.train.images)
+        run.write("model.json", {"parameters": count(model), "total": model.count_params()})
         _fit_model(model, run, splits, progress)
         _save_weights(model, run.weights)
     if len(splits.validation):
@@ -77,9 +81,22 @@ def fit(
 
 
 def build_model(recipe: Recipe) -> keras.Model:
-    """The recipe's model for its data set, with random weights: uint8 pixels in, logits out."""
+    """The recipe's model for its data set, with random weights: uint8 pixels in, logits out.
+
+    Raises:
+        RecipeError: there is no such network for images of that size.
+    """
     data_set = find_data_set(recipe.data)
-    return build(recipe.model, data_set.shape, len(data_set.classes))
+    try:
+        return build(recipe.model, data_set.shape, len(data_set.classes))
+    except ValueError as error:
+        size = "×".join(map(str, data_set.shape))
+        raise RecipeError(f"{recipe.name} cannot be built for images of {size}: {error}") from error
+
+
+def count(model: keras.Model) -> int:
+    """How many numbers gradients change."""
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
 
 def load_model(run: Run) -> keras.Model:
@@ -132,6 +149,11 @@ def _record(run: Run, splits: Splits, policy: str) -> None:
     run.write("environment.json", {**environment, "versions": versions()})
     sizes = {"train": len(splits.train), "validation": len(splits.validation)}
     run.write("data.json", {"name": run.config.recipe.data, "sha256": splits.sha256, **sizes})
+
+
+def _load_published_weights(model: keras.Model, recipe: Recipe, settings: TrainingSettings) -> None:
+    if isinstance(recipe.model, Backbone) and recipe.model.weights == "imagenet":
+        load_imagenet_weights(model, recipe.model, settings)
 
 
 def _adapt(model: keras.Model, images: np.ndarray) -> None:

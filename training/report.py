@@ -12,22 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from service.contract import MANIFEST_FILE, Manifest
-from training.augmentation import augment
-from training.data import Split, Splits, class_counts
+from training.data import Splits, class_counts
 from training.datasets import ClassName, DataSet, find_data_set
 from training.errors import DataError, RunError
 from training.evaluate import Evaluation, recorded_evaluation
 from training.figures import learning_curves, mosaic, reliability_diagram
-from training.fit import build_model, splits_of
+from training.fit import build_model, count, splits_of
 from training.run import Run, RunConfig, write_atomically
 from training.settings import TrainingSettings
 from training.spanish import day, duration, number, percent, significant
+from training.varied import EPOCHS_SHOWN, varied
 from training.wording import (
     augmentation_in_words,
     fit_in_words,
@@ -36,8 +34,6 @@ from training.wording import (
 from training.wording_models import model_in_words
 
 SAMPLES = 8
-VARIED_IMAGES = 4
-EPOCHS_SHOWN = 7
 SCALE = 2
 
 
@@ -132,7 +128,7 @@ def gather(
         environment=_recorded(run, "environment.json"),
         data=_recorded(run, "data.json"),
         classes=_samples(splits, data_set) if splits else (),
-        varied=_varied(splits.train, run.config) if splits else None,
+        varied=mosaic(varied(splits.train, run.config), SCALE) if splits else None,
         weights=_weights(run.config),
         history=history,
         curves=learning_curves(history) if history else None,
@@ -197,38 +193,7 @@ def _samples(splits: Splits, data_set: DataSet) -> tuple[ClassSamples, ...]:
     return tuple(found)
 
 
-def _varied(train: Split, config: RunConfig) -> str:
-    """A row for each of some images: as it is, and as a few consecutive epochs may show it."""
-    indices = np.arange(min(VARIED_IMAGES, len(train)))
-    images = train.images[indices]
-    steps_per_epoch = len(train) // config.recipe.fit.batch_size
-    epochs = [
-        _as_shown(images, indices, config, epoch, epoch * steps_per_epoch)
-        for epoch in range(EPOCHS_SHOWN)
-    ]
-    columns = [images, *epochs]
-    return mosaic([np.stack([column[row] for column in columns]) for row in indices], SCALE)
-
-
-def _as_shown(
-    images: NDArray[np.uint8],
-    indices: NDArray[np.integer],
-    config: RunConfig,
-    epoch: int,
-    step: int,
-) -> NDArray[np.uint8]:
-    varied = augment(
-        tf.constant(images),
-        tf.constant(indices, tf.int64),
-        augmentation=config.recipe.augmentation,
-        seed=config.seed,
-        epoch=tf.constant(epoch, tf.int64),
-        step=tf.constant(step, tf.int64),
-    )
-    return np.asarray(varied, np.uint8)
-
-
 def _weights(config: RunConfig) -> Weights:
     model = build_model(config.recipe)
-    fitted = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    fitted = count(model)
     return Weights(fitted=fitted, other=model.count_params() - fitted)

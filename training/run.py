@@ -5,6 +5,7 @@ RUN/
   recipe.json        the frozen recipe, the seed, and which images were fitted on
   environment.json   versions, device, commit
   data.json          the data set and its digest
+  model.json         how many parameters gradients change, and how many there are
   history.jsonl      a line an epoch
   checkpoints/       of the last epoch, to go on from
   model.weights.h5   the finished weights

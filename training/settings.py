@@ -6,10 +6,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class TrainingSettings(BaseSettings):
-    """Folders, by `ROTULO_DATA_DIR`, `ROTULO_CACHE_DIR` and `ROTULO_RUNS_DIR`.
+    """Folders, by `ROTULO_DATA_DIR`, `ROTULO_CACHE_DIR`, `ROTULO_RUNS_DIR`, `ROTULO_WEIGHTS_DIR`.
 
     `data_dir` holds a local copy of a data set in the Hugging Face Parquet layout; without it the
     public original is fetched into `cache_dir`. `runs_dir` holds the run folders.
+    `weights_dir` holds files of weights fitted on ImageNet; without it they are fetched.
     """
 
     model_config = SettingsConfigDict(env_prefix="ROTULO_", frozen=True)
@@ -17,3 +18,4 @@ class TrainingSettings(BaseSettings):
     data_dir: Path | None = None
     cache_dir: Path = Path.home() / ".cache" / "rotulo"
     runs_dir: Path = Path("runs")
+    weights_dir: Path | None = None

@@ -19,6 +19,7 @@ def build_mlp(config: Mlp, shape: tuple[int, int, int], classes: int) -> keras.M
         x = layers.Dense(width, activation=config.activation)(x)
         if config.dropout:
             x = layers.Dropout(config.dropout)(x)
+    x = layers.Identity(name="features")(x)
     logits = layers.Dense(classes, dtype="float32", name="logits")(x)
     return keras.Model(images, logits, name="mlp")
 
@@ -30,12 +31,13 @@ def build_plain_cnn(config: PlainCnn, shape: tuple[int, int, int], classes: int)
     x = layers.Rescaling(1 / BRIGHTEST)(images) if unit else Standardise(name="standardise")(images)
     for stage in config.stages:
         x = _stage(x, stage, norm=config.norm)
-    x = layers.Flatten(name="features")(x)
+    x = layers.Flatten()(x)
     for width in config.dense:
         x = layers.Dense(width, use_bias=not config.norm, kernel_regularizer=penalty(config.l2))(x)
         x = _activated(x, norm=config.norm)
         if config.dropout:
             x = layers.Dropout(config.dropout)(x)
+    x = layers.Identity(name="features")(x)
     logits = layers.Dense(classes, dtype="float32", name="logits")(x)
     return keras.Model(images, logits, name="plain_cnn")
 

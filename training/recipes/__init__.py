@@ -1,16 +1,35 @@
 """The registry of recipes: one short module per family, each registering what it holds."""
 
+from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Literal
 
 from training.errors import RecipeError
 from training.recipe import Recipe
 
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What others report of a recipe, for ours to stand beside.
+
+    `accuracy` is in 0..1, on `split` of `data`; None where they print none. `parameters` are those
+    that gradients change.
+    """
+
+    accuracy: float | None = None
+    source: str = "study"
+    split: Literal["validation", "test"] = "validation"
+    data: str = "cifar10"
+    parameters: int | None = None
+
+
 _registry: dict[str, Recipe] = {}
+_reported: dict[str, Reported] = {}
 
 
-def register(recipe: Recipe) -> Recipe:
-    """Make a recipe known by its name.
+def register(recipe: Recipe, reported: Reported | None = None) -> Recipe:
+    """Make a recipe known by its name, and what others report of it.
 
     Raises:
         RecipeError: a recipe of that name is registered already.
@@ -18,6 +37,8 @@ def register(recipe: Recipe) -> Recipe:
     if recipe.name in _registry:
         raise RecipeError(f"two recipes are called {recipe.name!r}")
     _registry[recipe.name] = recipe
+    if reported:
+        _reported[recipe.name] = reported
     return recipe
 
 
@@ -38,3 +59,22 @@ def find_recipe(name: str) -> Recipe:
     if name not in recipes:
         raise RecipeError(f"there is no recipe {name!r}; there are: {', '.join(recipes)}")
     return recipes[name]
+
+
+def find_family(name: str) -> tuple[Recipe, ...]:
+    """The recipes of a family, by name.
+
+    Raises:
+        RecipeError: there is none; the message lists the families that there are.
+    """
+    recipes = all_recipes()
+    found = tuple(recipe for recipe in recipes if recipe.family == name)
+    if not found:
+        families = ", ".join(sorted({recipe.family for recipe in recipes}))
+        raise RecipeError(f"there is no family {name!r}; there are: {families}")
+    return found
+
+
+def reported(name: str) -> Reported | None:
+    """What others report of the recipe of that name."""
+    return _reported.get(name)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.recipe import Schedule, Steps, Triangle
+from training.recipe import Constant, Cosine, EpochSteps, Schedule, Steps, Triangle
 from training.schedules import factors
 
 share = st.floats(0, 1)
@@ -11,9 +11,15 @@ triangles = st.builds(Triangle, start=share, peak=share, end=share)
 stairs = st.builds(
     Steps, at=st.lists(share, max_size=4).map(lambda at: tuple(sorted(at))), factor=share
 )
+epoch_stairs = st.lists(st.tuples(st.integers(0, 300), share), max_size=4).map(
+    lambda falls: EpochSteps(
+        at=tuple(sorted(at for at, _ in falls)), factors=tuple(f for _, f in falls), of=200
+    )
+)
+others = st.builds(Cosine, warm_up=share, end=share) | st.just(Constant()) | epoch_stairs
 
 
-@given(schedule=triangles | stairs, steps=st.integers(1, 200))
+@given(schedule=triangles | stairs | others, steps=st.integers(1, 200))
 def test_there_is_a_factor_between_nought_and_one_for_each_step(
     schedule: Schedule, steps: int
 ) -> None:

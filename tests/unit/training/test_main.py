@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.colours import TINY, colours, write_colours
 from training.__main__ import main
@@ -29,6 +30,33 @@ def test_the_recipes_are_listed_for_people(
     assert run(monkeypatch, "list") == 0
     shown = capsys.readouterr().out
     assert all(name in shown for name in ("airbench94", "resnet20", "tiny"))
+
+
+def test_a_family_is_listed_with_what_others_report_of_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "list", "densenet", "--json") == 0
+    names = [recipe["name"] for recipe in json.loads(capsys.readouterr().out)]
+    assert names == ["densenet-c03", "densenet-c05", "densenet-c07"]
+    assert run(monkeypatch, "list", "densenet") == 0
+    shown = capsys.readouterr().out
+    assert "0.6934 validation, fer2013" in shown
+    assert "airbench" not in shown
+
+
+def test_augmentation_is_drawn_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ROTULO_DATA_DIR", str(write_colours(tmp_path)))
+    picture = tmp_path / "pictures" / "varied.png"
+    arguments = ("augmentations", "cnn-improved", "--data", "colours", "--out", str(picture))
+    assert run(monkeypatch, *arguments, "--images", "3") == 0
+    assert "un giro de hasta 15°" in " ".join(capsys.readouterr().out.split())
+    with Image.open(picture) as drawn:
+        # Images of 16 pixels six times as large, eight beside and three below each other.
+        assert drawn.size == (6 * (8 * 18 - 2), 6 * (3 * 18 - 2))
+    assert run(monkeypatch, *arguments, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"picture": str(picture)}
 
 
 def test_listing_recipes_does_not_wait_for_tensorflow(root: Path) -> None:
@@ -70,7 +98,11 @@ def test_a_data_set_is_checked_and_counted(
     [
         (("data", "colours"), "is missing"),
         (("data", "mnist"), "is no known data set"),
-        (("fit", "alexnet"), "there is no recipe 'alexnet'"),
+        (("fit", "alexnet3000"), "there is no recipe 'alexnet3000'"),
+        (("list", "transformers"), "there is no family 'transformers'"),
+        (("grid", "transformers"), "there is no family 'transformers'"),
+        (("fit", "tiny", "--from-scratch"), "has no weights of keras.applications"),
+        (("augmentations", "tiny", "--out", "a.png"), "is missing"),
         (("evaluate", "nowhere"), "is no run folder"),
         (("report", "nowhere"), "is no run folder"),
     ],

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.optimisers import GroupedNesterov
+from training.optimisers import GroupedNesterov, RateTable, make_optimiser
+from training.recipe import Adam, AdamW, NesterovSgd, Optimiser, RmsProp, Sgd
 
 RATE, MOMENTUM, DECAY, BIAS_FACTOR = 0.1, 0.85, 0.01, 64.0
 FACTORS = [0.2, 1.0, 0.6, 0.3]
@@ -67,3 +68,62 @@ def test_keras_can_build_it_again_from_its_configuration() -> None:
     subject = optimiser(decay_biases=False)
     again = GroupedNesterov.from_config(subject.get_config())
     assert again.get_config() == subject.get_config()
+
+
+def path(subject: keras.optimizers.Optimizer, variables: list[keras.Variable]) -> list[np.ndarray]:
+    """Return the values after four steps of gradients that differ from step to step."""
+    generator = np.random.default_rng(1)
+    for _ in range(4):
+        gradients = [generator.normal(size=variable.shape).astype("f4") for variable in variables]
+        subject.apply([keras.ops.convert_to_tensor(gradient) for gradient in gradients], variables)
+    return [variable.numpy() for variable in variables]
+
+
+def ones() -> list[keras.Variable]:
+    return [keras.Variable(np.ones((2, 3), "f4")), keras.Variable(np.ones(3, "f4"))]
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (Sgd(), keras.optimizers.SGD),
+        (Adam(), keras.optimizers.Adam),
+        (RmsProp(), keras.optimizers.RMSprop),
+    ],
+    ids=["sgd", "adam", "rmsprop"],
+)
+def test_without_a_schedule_they_are_kerass_with_kerass_defaults(
+    config: Optimiser, expected: type[keras.optimizers.Optimizer]
+) -> None:
+    variables, others = ones(), ones()
+    subject, _ = make_optimiser(config, [1.0], variables)
+    for found, wanted in zip(path(subject, variables), path(expected(), others), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def test_adamw_shrinks_weights_and_spares_biases() -> None:
+    variables = ones()
+    subject, _ = make_optimiser(AdamW(learning_rate=0.1, weight_decay=0.5), [1.0], variables)
+    subject.apply([keras.ops.zeros(v.shape) for v in variables], variables)
+    np.testing.assert_allclose(variables[0].numpy(), 1 - 0.1 * 0.5, rtol=1e-6)
+    np.testing.assert_allclose(variables[1].numpy(), 1)
+
+
+@pytest.mark.parametrize(
+    "config", [NesterovSgd(learning_rate=0.1, momentum=0.0), Sgd(learning_rate=0.1)]
+)
+def test_a_plateau_lowers_the_rate_of_any_optimiser_down_to_the_floor(config: Optimiser) -> None:
+    (variable,) = variables = [keras.Variable(np.zeros((1, 1), "f4"))]
+    subject, rates = make_optimiser(config, [1.0, 0.5], variables, floor=0.3)
+    moved = []
+    for scale in (1.0, 1.0, 0.8, 0.1):
+        rates.scale.assign(scale)
+        before = float(variable.numpy()[0, 0])
+        subject.apply([keras.ops.ones((1, 1))], variables)
+        moved.append(before - float(variable.numpy()[0, 0]))
+    assert moved == pytest.approx([0.1, 0.05, 0.04, 0.03])
+
+
+def test_a_table_of_rates_is_built_again_from_its_configuration() -> None:
+    table = RateTable(0.1, [1.0, 0.5], 0.2)
+    assert RateTable.from_config(table.get_config()).get_config() == table.get_config()

@@ -1,0 +1,1 @@
+"""Commands of `python -m training`, by what they are for."""

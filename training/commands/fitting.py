@@ -1,0 +1,99 @@
+"""The commands that fit: one recipe, or a family of them."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from training.adjusting import Adjustment
+from training.recipes import find_family, find_recipe
+from training.settings import TrainingSettings
+from training.tables import grid_table
+from training.terminal import (
+    DataSetName,
+    Epochs,
+    FromScratch,
+    Json,
+    RecipeName,
+    Seed,
+    console,
+    print_json,
+)
+
+
+def fit(  # noqa: PLR0913 - each is a flag
+    recipe: RecipeName,
+    *,
+    run: Annotated[Path | None, typer.Option(help="The run folder.")] = None,
+    seed: Seed = 0,
+    epochs: Epochs = None,
+    dataset: DataSetName = None,
+    from_scratch: FromScratch = False,
+    on: Annotated[
+        str, typer.Option(help="`train`, or `all` for the last fit of a settled recipe.")
+    ] = "train",
+    as_json: Json = False,
+) -> None:
+    """Fit a recipe, or go on where it was stopped."""
+    if on not in {"train", "all"}:
+        raise typer.BadParameter("--on takes `train` or `all`")
+    found, adjustment = find_recipe(recipe), Adjustment(epochs, dataset, from_scratch)
+    chosen = adjustment.apply(found)
+    from training.fit import fit as fit_run
+    from training.progress import BarProgress, JsonProgress
+    from training.run import Run, RunConfig
+
+    fitted_on: Literal["train", "all"] = "all" if on == "all" else "train"
+    settings = TrainingSettings()
+    name = f"{chosen.name}-{fitted_on}-{seed}{adjustment.suffix(found)}"
+    folder = run or settings.runs_dir / name
+    opened = Run.start(folder, RunConfig(recipe=chosen, seed=seed, fitted_on=fitted_on))
+    with JsonProgress() if as_json else BarProgress(console) as progress:
+        fit_run(opened, settings, progress)
+    if as_json:
+        print_json({"event": "end", "run": str(folder)})
+    else:
+        console.print(f"Finished: {folder}")
+
+
+def grid(
+    family: Annotated[str, typer.Argument(help="A family of recipes; `list` shows them.")],
+    *,
+    seed: Seed = 0,
+    epochs: Epochs = None,
+    dataset: DataSetName = None,
+    from_scratch: FromScratch = False,
+    as_json: Json = False,
+) -> None:
+    """Fit all recipes of a family, one after another; asked again, go on where it was stopped."""
+    adjustment, recipes = Adjustment(epochs, dataset, from_scratch), find_family(family)
+    chosen = [(recipe, adjustment.apply(recipe)) for recipe in recipes]
+    from training.grid import fit_all
+    from training.progress import BarProgress, JsonProgress
+    from training.run import RunConfig
+
+    settings = TrainingSettings()
+    runs = [
+        (
+            settings.runs_dir / f"{recipe.name}-train-{seed}{adjustment.suffix(recipe)}",
+            RunConfig(recipe=adjusted, seed=seed),
+        )
+        for recipe, adjusted in chosen
+    ]
+
+    def shown(name: str) -> BarProgress | JsonProgress:
+        if as_json:
+            return JsonProgress()
+        console.rule(name)
+        return BarProgress(console)
+
+    rows = []
+    for row in fit_all(runs, settings, shown):
+        rows.append(row)
+        if as_json:
+            print_json({"event": "fitted", **asdict(row)})
+    if not as_json:
+        console.print(grid_table(rows))
+    if any(row.problem for row in rows):
+        raise typer.Exit(1)

@@ -1,0 +1,95 @@
+"""The commands that show what there is: recipes, data, and what augmentation does."""
+
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from training.adjusting import Adjustment
+from training.recipes import all_recipes, find_family, find_recipe, reported
+from training.settings import TrainingSettings
+from training.tables import reported_in_words
+from training.terminal import DataSetName, Json, RecipeName, Seed, console, print_json
+
+# Pixels that a small image is enlarged to in a picture.
+PICTURE_SIDE = 96
+
+
+def list_recipes(
+    family: Annotated[str | None, typer.Argument(help="Of this family alone.")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """The recipes by family, and what others report of them."""
+    recipes = find_family(family) if family else all_recipes()
+    if as_json:
+        print_json([recipe.model_dump(mode="json") for recipe in recipes])
+        return
+    table = Table()
+    for column in ("Family", "Recipe", "Epochs", "Batch", "Reported"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("What it is")
+    for shown, members in groupby(recipes, key=lambda recipe: recipe.family):
+        for recipe in members:
+            epochs, batch = str(recipe.fit.epochs), str(recipe.fit.batch_size)
+            figure = reported_in_words(reported(recipe.name), recipe)
+            table.add_row(shown, recipe.name, epochs, batch, figure, recipe.summary)
+        table.add_section()
+    console.print(table)
+
+
+def augmentations(
+    recipe: RecipeName,
+    *,
+    out: Annotated[Path, typer.Option(help="The picture, a PNG.")],
+    dataset: DataSetName = None,
+    seed: Seed = 0,
+    images: Annotated[int, typer.Option(min=1, max=64, help="How many images to show.")] = 8,
+    as_json: Json = False,
+) -> None:
+    """Draw what a recipe's augmentation does: an image a row, as it is and then by epoch."""
+    chosen = Adjustment(data=dataset).apply(find_recipe(recipe))
+    from training.data import load_splits
+    from training.figures import mosaic_png
+    from training.run import RunConfig
+    from training.varied import varied
+    from training.wording import augmentation_in_words
+
+    train = load_splits(chosen.data, TrainingSettings()).train
+    rows = varied(train, RunConfig(recipe=chosen, seed=seed), images)
+    side = max(rows[0].shape[1:3])
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(mosaic_png(rows, max(1, PICTURE_SIDE // side)))
+    if as_json:
+        print_json({"picture": str(out)})
+    else:
+        console.print(f"{augmentation_in_words(chosen.augmentation)}\nWritten: {out}")
+
+
+def data(
+    name: Annotated[str, typer.Argument(help="A data set.")] = "cifar10", *, as_json: Json = False
+) -> None:
+    """Fetch a data set if need be, check it, and count what it holds."""
+    from training.data import class_counts, load_splits
+    from training.datasets import find_data_set
+
+    splits = load_splits(name, TrainingSettings())
+    classes = find_data_set(name).classes
+    counts = {
+        label.id: {"train": train, "validation": validation}
+        for label, train, validation in zip(
+            classes,
+            class_counts(splits.train, len(classes)),
+            class_counts(splits.validation, len(classes)),
+            strict=True,
+        )
+    }
+    if as_json:
+        print_json({"name": name, "sha256": splits.sha256, "classes": counts})
+        return
+    table = Table("Class", "Train", "Validation", title=f"{name}  SHA-256 {splits.sha256}")
+    for label, count in counts.items():
+        table.add_row(label, str(count["train"]), str(count["validation"]))
+    console.print(table)
