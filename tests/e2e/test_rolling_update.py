@@ -121,7 +121,7 @@ class Proxy:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Process]:
-        command = [self.nginx, "-p", self.folder, "-c", self.configuration, "-e", "stderr"]
+        command = [str(self.nginx), "-p", f"{self.folder}/", "-c", str(self.configuration)]
         process = await asyncio.create_subprocess_exec(*command, stderr=subprocess.DEVNULL)
         try:
             yield process
