@@ -13,6 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from deploy.prometheus_rule import WRITTEN as RULE
+from deploy.prometheus_rule import prometheus_rule
 from service.app import create_app
 from service.assets import STATIC
 from service.embedding import NEWEST, newest_module, words
@@ -51,7 +53,9 @@ PARTS: Final[Mapping[Path, Mapping[str, Generate]]] = MappingProxyType(
 )
 """What writes each part of a document, by the part's name."""
 
-WHOLE: Final[Mapping[Path, Generate]] = MappingProxyType({DOCS / "openapi.json": openapi_document})
+WHOLE: Final[Mapping[Path, Generate]] = MappingProxyType(
+    {DOCS / "openapi.json": openapi_document, RULE: prometheus_rule}
+)
 """What writes each document that is generated as a whole."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -116,6 +117,22 @@ def test_every_metric_of_the_autoscalers_exists() -> None:
         named |= set(re.findall(r"rotulo_\w+", trigger["metadata"]["query"]))
     assert {"rotulo_queue_depth", "rotulo_images_in_flight_bound"} <= named
     assert named <= known
+
+
+def test_every_rule_and_every_dashboard_arrives_in_the_cluster() -> None:
+    groups = one("overlays/cpu", "PrometheusRule")["spec"]["groups"]
+    alerts = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
+    runbooks = {path.stem for path in (KUBERNETES.parents[1] / "docs" / "runbooks").glob("*.md")}
+    assert alerts == runbooks
+    (dashboards,) = (
+        manifest["data"]
+        for manifest in rendered("overlays/cpu")
+        if manifest["metadata"].get("labels", {}).get("grafana_dashboard") == "1"
+    )
+    written = (KUBERNETES.parent / "grafana" / "dashboards").glob("*.json")
+    assert {name: json.loads(text) for name, text in dashboards.items()} == {
+        path.name: json.loads(path.read_text("utf-8")) for path in written
+    }
 
 
 def test_only_one_autoscaler_owns_the_replicas() -> None:
