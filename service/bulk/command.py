@@ -33,7 +33,9 @@ _STOPPED = Wording(
 _SIGNAL_BASE = 128
 
 
-@with_settings("bundles", "model", "provider", "max_upload_bytes", "max_pixels")
+@with_settings(
+    "bundles", "model", "bundle_public_key", "provider", "max_upload_bytes", "max_pixels"
+)
 def bulk_command(  # noqa: PLR0913  # one argument for each thing that may be said
     sources: Annotated[
         list[str],

@@ -23,9 +23,8 @@ from service.bulk.ledger import COMPLETE, PARTIAL, PLAN, Ledger
 from service.bulk.preparing import Order, plan_of, prepare
 from service.bulk.progress import Meter
 from service.bulk.stores import Store, store_of
-from service.bundles import find_bundles
 from service.classifier import OnnxClassifier
-from service.loading import choose_bundle
+from service.loading import choose_bundle, known_bundles
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def _label(
     order: Order, engine: Engine, settings: Settings, meter: Meter, store: Store, written: Format
 ) -> tuple[Ledger, int, int]:
     """Have every part written; return the ledger, images done before, and files passed over."""
-    bundle = choose_bundle(find_bundles(settings.bundles), settings)
+    bundle = choose_bundle(known_bundles(settings), settings)
     label_request(order.query, bundle.manifest)
     classifier = OnnxClassifier(bundle, provider=settings.provider)
     with tempfile.TemporaryDirectory() as scratch:

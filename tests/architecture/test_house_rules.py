@@ -57,6 +57,19 @@ def test_middleware_is_pure_asgi(root: Path) -> None:
     assert offenders == []
 
 
+def test_bundles_are_looked_up_where_signatures_are_asked_for(root: Path) -> None:
+    """`service.loading` knows the setting; whoever passes it by serves what nobody signed."""
+    offenders = {
+        module.path for module in modules(root, "service") if "find_bundles" in module.names
+    }
+    assert offenders == {Path("service/loading.py")}
+
+
+def test_no_private_key_is_tracked(root: Path) -> None:
+    begins = re.compile(rb"-----BEGIN [A-Z ]*" + rb"PRIVATE KEY-----\s+[A-Za-z0-9+/=]{16}")
+    assert [path for path in files(root) if begins.search((root / path).read_bytes())] == []
+
+
 def test_a_module_fits_in_a_readers_head(root: Path) -> None:
     longer = {m.path for m in modules(root) if m.text.count("\n") > LONGEST_MODULE}
     assert longer == set()
