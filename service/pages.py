@@ -27,6 +27,14 @@ STATIC_PATH: Final = "/static"
 MAX_IN_FLIGHT: Final = 3
 """Images that one page asks about at a time; more would only wait in our own queue."""
 MAX_TRIES: Final = 5
+MAX_FILES: Final = 1000
+"""Images on one page at a time; a browser on a cheap phone still scrolls them."""
+LIVE_MINUTES: Final = 5
+"""How long a camera that nobody turns off is labelled."""
+FRAME_SECONDS: Final = 1.0
+"""Least pause between two frames of a camera."""
+NO_LABEL: Final = "none"
+"""What a correction says when no label of the model is right."""
 
 FORMAT_NAMES: Final[Mapping[str, str]] = {
     "image/jpeg": "JPEG",
@@ -40,7 +48,29 @@ FORMAT_NAMES: Final[Mapping[str, str]] = {
 """The formats that we take as people call them, the usual ones first."""
 
 LANGUAGE_NAMES: Final[Mapping[Lang, str]] = {"es": "Español", "en": "English"}
-_SCRIPT_GROUPS: Final = ("announce", "card", "error", "form", "problem", "results", "unit")
+_SCRIPT_GROUPS: Final = (
+    "announce", "camera", "card", "correct", "csv", "decision", "error", "filter", "form",
+    "problem", "results", "unit",
+)  # fmt: skip
+_MODULES: Final = (
+    "answer.js", "camera.js", "card.js", "correction.js", "deck.js", "dom.js", "downloads.js",
+    "explanation.js", "intake.js", "queue.js", "service.js", "thumbnails.js", "words.js",
+)  # fmt: skip
+"""What page.js imports, and what those import: fetched together, not one after another."""
+
+EXAMPLES: Final[Mapping[str, str]] = {
+    "example-cat.webp": "examples.cat",
+    "example-ship.webp": "examples.ship",
+    "example-coffee.webp": "examples.coffee",
+    "example-wall.webp": "examples.wall",
+}
+_KINDS: Final[Mapping[str, str]] = {
+    "all": "filter.all",
+    "accept": "decision.accept",
+    "review": "decision.review",
+    "abstain": "decision.abstain",
+    "failed": "filter.failed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +109,24 @@ class PageRequest:
     base: str
     manifest: Manifest | None
     settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What the operator offers beside labels."""
+
+    explanations: bool
+    feedback: bool
+    images: bool
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Read them from the settings."""
+        return cls(
+            explanations=settings.explanations_at_once > 0,
+            feedback=bool(settings.feedback_url),
+            images=settings.feedback_images is not None,
+        )
 
 
 class EditorPage:
@@ -149,6 +197,11 @@ class EditorPage:
             static=f"{request.base}{STATIC_PATH}/{self.assets.digest}",
             languages=LANGUAGE_NAMES,
             manifest=request.manifest,
+            modules=_MODULES,
+            examples=EXAMPLES,
+            kinds=_KINDS,
+            features=Features.of(request.settings),
+            live_minutes=LIVE_MINUTES,
             accept=",".join(FORMAT_NAMES),
             script_data=self._script_data(request),
             **known,
@@ -165,13 +218,24 @@ class EditorPage:
     def _script_data(self, request: PageRequest) -> dict[str, object]:
         t = self.catalogues[request.lang]
         settings = request.settings
+        features = Features.of(settings)
+        api, lang = f"{request.base}/v1", f"?lang={request.lang}"
         return {
+            "lang": request.lang,
             "locale": t.tag,
-            "endpoint": f"{request.base}/v1/labels?lang={request.lang}",
+            "labels": f"{api}/labels{lang}",
+            "models": f"{api}/models",
+            "explanations": f"{api}/explanations{lang}" if features.explanations else None,
+            "feedback": f"{api}/feedback{lang}" if features.feedback else None,
+            "noLabel": NO_LABEL,
+            "maxFiles": MAX_FILES,
+            "liveMinutes": LIVE_MINUTES,
+            "frameSeconds": FRAME_SECONDS,
             "maxUploadBytes": settings.max_upload_bytes,
             "maxInFlight": MAX_IN_FLIGHT,
             "maxTries": MAX_TRIES,
-            "timeoutSeconds": settings.upload_timeout_seconds + settings.request_timeout_seconds,
+            "timeoutSeconds": settings.upload_timeout_seconds
+            + max(settings.request_timeout_seconds, settings.explanation_timeout_seconds),
             **self._limits(request),
             "texts": {
                 **t.group(*_SCRIPT_GROUPS),

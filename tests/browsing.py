@@ -5,7 +5,52 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    FilePayload,
+    Page,
+    Request,
+    Route,
+)
+
+from tests.drawings import drawing
+
+
+def upload(name: str, data: bytes, media_type: str = "image/jpeg") -> FilePayload:
+    """Return a file as a browser uploads it."""
+    return {"name": name, "mimeType": media_type, "buffer": data}
+
+
+def drawn(name: str = "barco", file: str = "") -> FilePayload:
+    """Return one of the drawings, under its own name or another."""
+    return upload(file or f"{name}.jpg", drawing(name))
+
+
+BROKEN = upload("dañada.jpg", drawing("barco")[:2000])
+
+
+def choose(page: Page, *files: FilePayload) -> None:
+    """Give files to the page's form."""
+    page.locator("#files").set_input_files(list(files))
+
+
+def submit(page: Page) -> None:
+    """Press the button of the form."""
+    page.locator("#send").click()
+
+
+def decide(page: Page, *decisions: str) -> None:
+    """Have the service's next answers say these decisions as images are sent, the last for all."""
+    left = list(decisions)
+
+    def change(route: Route) -> None:
+        decision = left.pop(0) if len(left) > 1 else left[0]
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"decision": decision})
+
+    page.route("**/v1/labels*", change)
 
 
 @dataclass
@@ -29,6 +74,15 @@ class Visitor:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.goto(self.address + path)
         return page
+
+    def source(self, path: str, **form: Any) -> str:
+        """Return a page as it is sent, before a browser mends it; with a form, its answer."""
+        context = self.browser.new_context(base_url=self.address)
+        self.contexts.append(context)
+        asked = context.request
+        if not form:
+            return asked.get(path).text()
+        return asked.post(path, multipart=form["file"]).text()
 
     def _note_request(self, request: Request) -> None:
         if not request.url.startswith((self.address + "/", f"blob:{self.address}/")):

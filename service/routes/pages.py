@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from functools import cache
 from typing import Annotated, Final
 
@@ -34,7 +35,13 @@ Page = Annotated[EditorPage, Depends(editor_page)]
 async def show(request: Request, page: Page) -> Response:
     """Show the page with nothing uploaded yet."""
     asked = page_request(request)
-    return html(page.empty(asked), asked, headers={"Cache-Control": "private, no-cache"})
+    answer = html(page.empty(asked), asked, headers={"Cache-Control": "private, no-cache"})
+    if takes_gzip(request):  # nothing of the request is in it that a length could betray
+        answer.body = gzip.compress(bytes(answer.body), compresslevel=6)
+        answer.headers["Content-Length"] = str(len(answer.body))
+        answer.headers["Content-Encoding"] = "gzip"
+    answer.headers["Vary"] = "Accept-Language, Accept-Encoding"
+    return answer
 
 
 @router.post("/")
@@ -56,7 +63,7 @@ async def label_plain_form(request: Request, page: Page) -> Response:
 
 
 @router.api_route(STATIC_PATH + "/{digest}/{name}", methods=["GET", "HEAD"])
-async def static_file(digest: str, name: str, page: Page) -> Response:
+async def static_file(request: Request, digest: str, name: str, page: Page) -> Response:
     """Give one static file; for good under its present address, to be asked again under others.
 
     A page and its files may come from an older and a newer release while one replaces the other.
@@ -65,11 +72,11 @@ async def static_file(digest: str, name: str, page: Page) -> Response:
     if asset is None:
         raise NotFound
     present = digest == page.assets.digest
-    return Response(
-        asset.content,
-        media_type=asset.media_type,
-        headers={"Cache-Control": FOR_GOOD if present else "no-cache"},
-    )
+    headers = {"Cache-Control": FOR_GOOD if present else "no-cache", "Vary": "Accept-Encoding"}
+    if asset.gzipped is None or not takes_gzip(request):
+        return Response(asset.content, media_type=asset.media_type, headers=headers)
+    headers["Content-Encoding"] = "gzip"
+    return Response(asset.gzipped, media_type=asset.media_type, headers=headers)
 
 
 def page_request(request: Request) -> PageRequest:
@@ -85,6 +92,15 @@ def page_request(request: Request) -> PageRequest:
         manifest=manifest,
         settings=state.settings,
     )
+
+
+def takes_gzip(request: Request) -> bool:
+    """Return whether a client names gzip in Accept-Encoding (RFC 9110, 12.5.3), not with q=0."""
+    for item in request.headers.get("accept-encoding", "").lower().split(","):
+        coding, _, quality = item.replace(" ", "").partition(";q=")
+        if coding == "gzip":
+            return quality.strip("0.") != "" or quality == ""
+    return False
 
 
 def html(

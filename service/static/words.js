@@ -23,3 +23,11 @@ export function percent(score) {
   if (score < least) return text("unit.below", { value });
   return score > most ? text("unit.above", { value }) : value;
 }
+
+const voice = document.getElementById("announcement");
+
+/** Say something to who listens to the page; the same again is said again. */
+export function announce(...sentences) {
+  const said = sentences.join(" ");
+  voice.textContent = said === voice.textContent ? `${said}\u00a0` : said;
+}

@@ -22,5 +22,14 @@ RULES = {
 
 
 def violations(page: Page) -> list[str]:
-    found = Axe().run(page, options=RULES).response["violations"]
+    return _run(page, RULES)
+
+
+def violations_of_looks(page: Page) -> list[str]:
+    """Run only what may differ with colours and widths, where the rest has been looked at."""
+    return _run(page, {"runOnly": {"type": "rule", "values": ["color-contrast", "target-size"]}})
+
+
+def _run(page: Page, options: dict[str, Any]) -> list[str]:
+    found = Axe().run(page, options=options).response["violations"]
     return [f"{one['id']}: {[node['html'] for node in one['nodes']]}" for one in found]

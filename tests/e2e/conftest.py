@@ -30,6 +30,7 @@ FLAGS = [
     "--disable-gpu",
     "--disable-sync",
     "--no-first-run",
+    "--use-fake-device-for-media-stream",  # a green picture with a clock; permission is asked
 ]
 
 
@@ -63,6 +64,7 @@ def service_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [
         sys.executable, "-m", "service", "serve", "--bundles", str(bundles), "--port", str(port),
         "--lame-duck-seconds", "0", "--max-upload-bytes", "1048576",
+        "--feedback-url", f"sqlite:///{bundles / 'feedback.db'}",
     ]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT)
     address = f"http://127.0.0.1:{port}"

@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
-from tests.browsing import Visitor
+from tests.browsing import BROKEN, Visitor, choose, decide, drawn, submit, upload
 from tests.drawings import NAMES, drawing
 
 pytestmark = pytest.mark.browser
@@ -16,25 +16,8 @@ pytestmark = pytest.mark.browser
 PERCENT = re.compile(r"^(menos de |más de )?\d{1,2},\d\s%$")
 
 
-def upload(name: str, data: bytes, media_type: str = "image/jpeg") -> FilePayload:
-    return {"name": name, "mimeType": media_type, "buffer": data}
-
-
-def drawn(name: str = "barco") -> FilePayload:
-    return upload(f"{name}.jpg", drawing(name))
-
-
-BROKEN = upload("dañada.jpg", drawing("barco")[:2000])
 TEXT = upload("notas.txt", b"No soy una imagen", "text/plain")
 HUGE = upload("enorme.bmp", b"BM" + bytes(2**20), "image/bmp")
-
-
-def choose(page: Page, *files: FilePayload) -> None:
-    page.locator("#files").set_input_files(list(files))
-
-
-def submit(page: Page) -> None:
-    page.locator("#send").click()
 
 
 DROP = """(target, files) => {
@@ -140,50 +123,11 @@ def test_at_most_three_images_are_asked_about_at_a_time(visitor: Visitor) -> Non
     expect(page.locator('[data-state="queued"]')).to_have_count(1)
 
 
-def test_a_busy_service_is_asked_again_when_it_said(visitor: Visitor) -> None:
-    page = visitor.open()
-    page.clock.install()
-    asked: list[Route] = []
-
-    def refuse_once(route: Route) -> None:
-        asked.append(route)
-        if len(asked) == 1:
-            route.fulfill(
-                status=503,
-                headers={"Retry-After": "7", "Content-Type": "application/problem+json"},
-                body='{"type": "urn:rotulo:problem:overloaded", "title": "Servicio saturado"}',
-            )
-        else:
-            route.continue_()
-
-    page.route("**/v1/labels*", refuse_once)
-    choose(page, drawn())
-    submit(page)
-    expect(page.locator(".card-status")).to_have_text(
-        "El servicio está ocupado. Se reintenta en 7 s."
-    )
-    page.clock.run_for(6000)
-    assert len(asked) == 1
-    page.clock.run_for(2000)
-    expect(page.locator('[data-state="done"]')).to_have_count(1)
-    assert len(asked) == 2
-
-
-def test_a_lost_connection_is_told_and_may_be_tried_again(visitor: Visitor) -> None:
-    page = visitor.open()
-    page.route("**/v1/labels*", lambda route: route.abort(), times=1)
-    choose(page, drawn())
-    submit(page)
-    expect(page.locator(".card")).to_contain_text("Sin conexión")
-    page.get_by_role("button", name="Reintentar barco.jpg").click()
-    expect(page.locator('[data-state="done"]')).to_have_count(1)
-
-
 def test_thumbnails_are_shown_and_their_addresses_given_back(visitor: Visitor) -> None:
     page = visitor.open()
     choose(page, drawn())
     picture = page.locator(".thumbnail img")
-    expect(picture).to_have_js_property("naturalWidth", 960)
+    expect(picture).to_have_js_property("naturalWidth", 640)
     address = picture.get_attribute("src") or ""
     assert address.startswith("blob:")
     alive = "(address) => fetch(address).then(() => true, () => false)"
@@ -205,6 +149,7 @@ def test_removing_an_image_moves_the_focus_to_the_next(visitor: Visitor) -> None
 
 def test_the_keyboard_alone_reaches_everything(visitor: Visitor) -> None:
     page = visitor.open()
+    decide(page, "accept")
     # Whoever listens has the browser's own dialogue held back from now on, not only once a key
     # that opens it is on its way.
     page.on("filechooser", lambda _: None)
@@ -220,11 +165,38 @@ def test_the_keyboard_alone_reaches_everything(visitor: Visitor) -> None:
     expect(page.get_by_role("link", name="Ver cuáles")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.locator("#send")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Cámara en vivo")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
     expect(page.locator('[data-state="done"]')).to_have_count(2)
-    for name in ("Quitar todas", "Quitar barco.jpg", "Quitar camion.jpg"):
+    for name in ("CSV para planilla", "JSON", "Copiar etiquetas", "Quitar todas"):
         page.keyboard.press("Tab")
         expect(page.get_by_role("button", name=name)).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("radio", name="Todas 2")).to_be_focused()
+    actions = ("Corregir barco.jpg", "¿Por qué? barco.jpg", "Copiar barco.jpg")
+    for name in ("Quitar barco.jpg", *actions, "Quitar camion.jpg"):
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("button", name=name)).to_be_focused()
+
+
+def test_a_correction_is_made_by_keyboard_alone(visitor: Visitor) -> None:
+    page = visitor.open()
+    choose(page, drawn())
+    submit(page)
+    page.get_by_role("button", name="Corregir barco.jpg").press("Enter")
+    expect(page.get_by_label("Etiqueta correcta")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Corregir barco.jpg")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Etiqueta correcta")).to_be_focused()
+    page.keyboard.type("rana")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".corrected")).to_contain_text("Corregida: rana.")
+    expect(page.get_by_role("button", name="Corregir barco.jpg")).to_be_focused()
 
 
 def test_a_form_without_images_says_what_is_missing(visitor: Visitor) -> None:
@@ -252,10 +224,29 @@ def test_english_is_one_click_away_and_complete(visitor: Visitor) -> None:
     expect(page.locator(".score-percent").first).to_have_text(re.compile(r"\d\.\d%$"))
 
 
-@pytest.mark.parametrize("width", [320, 360, 768, 1280])
-def test_nothing_scrolls_sideways(visitor: Visitor, width: int) -> None:
-    page = visitor.open(viewport={"width": width, "height": 800})
-    choose(page, drawn(), upload("un-nombre-" + "muy-" * 30 + "largo.jpg", drawing("avion")))
+def test_nothing_scrolls_sideways(visitor: Visitor) -> None:
+    """A window of 1280 pixels at 200 % and at 400 % has 640 and 320 pixels of CSS."""
+    page = visitor.open()
+    decide(page, "review")
+    choose(
+        page, drawn(), upload("un-nombre-" + "muy-" * 30 + "largo.jpg", drawing("avion")), BROKEN
+    )
     submit(page)
     expect(page.locator('[data-state="done"]')).to_have_count(2)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_role("button", name="Corregir barco.jpg").click()
+    page.get_by_role("button", name="¿Por qué? barco.jpg").click()
+    expect(page.locator(".correction")).to_be_visible()
+    expect(page.locator(".explanation")).to_be_visible()
+    for width in (320, 360, 640, 768, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_page_is_painted_without_waiting_for_its_script(visitor: Visitor) -> None:
+    page = visitor.open("/livez")
+    page.route("**/*.js", lambda _: None)  # asked for, and never answered
+    page.goto(visitor.address, wait_until="commit")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
+    expect(page.locator("#files")).to_be_visible()
+    page.unroute_all(behavior="ignoreErrors")

@@ -1,44 +1,138 @@
-"""axe-core on every state of the page, wide and narrow, light and dark."""
+"""axe-core on every state of the page, in every way of looking at it, and its HTML as it stands."""
 
 from __future__ import annotations
 
+import html5lib
 import pytest
-from playwright.sync_api import FilePayload, expect
+from playwright.sync_api import Page, Route, expect
 
-from tests.browsing import Visitor
-from tests.drawings import drawing
-from tests.e2e.axe import SETTINGS, violations
+from tests.browsing import BROKEN, Visitor, choose, decide, drawn, submit, upload
+from tests.e2e.axe import violations, violations_of_looks
 
 pytestmark = pytest.mark.browser
 
-FILES: list[FilePayload] = [
-    {"name": "barco.jpg", "mimeType": "image/jpeg", "buffer": drawing("barco")},
-    {"name": "avion.jpg", "mimeType": "image/jpeg", "buffer": drawing("avion")},
-    {"name": "dañada.jpg", "mimeType": "image/jpeg", "buffer": drawing("barco")[:2000]},
-]
+OVER = """() => {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File(["x"], "x.png", { type: "image/png" }));
+  const drop = document.getElementById("drop");
+  drop.dispatchEvent(new DragEvent("dragover", { dataTransfer, bubbles: true, cancelable: true }));
+}"""
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
-def test_axe_finds_nothing_in_any_state(visitor: Visitor, setting: str) -> None:
-    page = visitor.open(**SETTINGS[setting])
+def look_at(page: Page) -> None:
+    """Run axe, then what colours and widths may change in every other way of looking."""
     assert violations(page) == []
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert violations_of_looks(page) == []
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    assert violations_of_looks(page) == []
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.emulate_media(forced_colors="active", color_scheme="light")
+    assert violations_of_looks(page) == []
+    page.emulate_media(forced_colors="none", reduced_motion="no-preference")
+    assert malformed(page.content()) == []
 
-    page.locator("#send").click()
+
+def malformed(html: str) -> list[str]:
+    """Return what a strict parser of HTML complains of, and ids and references that are amiss."""
+    parser = html5lib.HTMLParser(namespaceHTMLElements=False)
+    document = parser.parse(html)
+    problems = [f"{place}: {code} {facts}" for place, code, facts in parser.errors]
+    everywhere = list(document.iter())
+    ids = [node.get("id") for node in everywhere if node.get("id")]
+    problems += [
+        f"id {one} stands {ids.count(one)} times" for one in set(ids) if ids.count(one) > 1
+    ]
+    for node in everywhere:
+        for name in ("aria-describedby", "aria-labelledby", "for"):
+            missing = set((node.get(name) or "").split()) - set(ids)
+            problems += [f"{name} names {one}, which does not exist" for one in missing]
+    return problems
+
+
+def test_axe_finds_nothing_before_anything_is_labelled(visitor: Visitor) -> None:
+    page = visitor.open()
+    look_at(page)
+    page.evaluate(OVER)
+    expect(page.locator("#drop[data-over]")).to_be_visible()
+    assert violations(page) == []
+    submit(page)
     expect(page.locator("#file-error")).to_be_visible()
     assert violations(page) == []
 
-    page.locator("#files").set_input_files(FILES)
-    expect(page.locator('[data-state="ready"]')).to_have_count(3)
-    assert violations(page) == []
 
-    page.locator("#send").click()
-    expect(page.locator('[data-state="done"]')).to_have_count(2)
+def test_axe_finds_nothing_in_a_batch_under_way(visitor: Visitor) -> None:
+    page = visitor.open()
+    held: list[Route] = []
+    page.route("**/v1/labels*", lambda route: held.append(route))  # noqa: PLW0108
+    choose(page, *(drawn("barco", f"{n}.jpg") for n in range(5)))
+    expect(page.locator('[data-state="ready"]')).to_have_count(5)
+    assert violations(page) == []
+    submit(page)
+    expect(page.locator('[data-state="sending"]')).to_have_count(3)
+    look_at(page)
+
+
+def test_axe_finds_nothing_in_answers_of_every_kind(visitor: Visitor) -> None:
+    page = visitor.open()
+    decide(page, "accept", "review", "abstain")
+    choose(page, *(drawn("avion", f"{n}.jpg") for n in range(3)), BROKEN)
+    submit(page)
     expect(page.locator('[data-state="failed"]')).to_have_count(1)
+    page.get_by_role("button", name="¿Por qué? 0.jpg").click()
+    expect(page.locator(".explanation")).to_be_visible()
+    page.get_by_role("button", name="Es correcta 1.jpg").click()
+    expect(page.locator(".corrected")).to_contain_text("Gracias")
+    page.get_by_role("button", name="Corregir 2.jpg").click()
+    expect(page.locator(".correction")).to_be_visible()
+    look_at(page)
+
+
+def test_axe_finds_nothing_where_all_failed_or_the_model_knows_nothing(visitor: Visitor) -> None:
+    page = visitor.open()
+    choose(page, BROKEN, upload("notas.txt", b"No soy una imagen", "text/plain"))
+    submit(page)
+    expect(page.locator('[data-state="failed"]')).to_have_count(2)
+    assert violations(page) == []
+    page.get_by_role("button", name="Quitar todas").click()
+    decide(page, "abstain")
+    choose(page, drawn())
+    submit(page)
+    expect(page.locator('[data-decision="abstain"]').first).to_be_visible()
     assert violations(page) == []
 
 
-def test_axe_finds_nothing_in_the_results_of_the_plain_form(visitor: Visitor) -> None:
+def test_axe_finds_nothing_while_the_camera_is_on(visitor: Visitor) -> None:
+    page = visitor.open(permissions=["camera"])
+    asked: list[Route] = []
+
+    def answer_once(route: Route) -> None:
+        asked.append(route)
+        if len(asked) == 1:
+            route.continue_()
+
+    page.route("**/v1/labels*", answer_once)
+    page.get_by_role("button", name="Cámara en vivo").click()
+    expect(page.locator("#camera-answer .badge")).to_be_visible()
+    look_at(page)
+
+
+def test_the_plain_form_is_as_accessible_and_as_valid(visitor: Visitor) -> None:
     page = visitor.open("/?lang=es")
     page.evaluate("document.getElementById('form').submit()")
     expect(page.locator("#file-error")).to_be_visible()
     assert violations(page) == []
+    for path in ("/?lang=es", "/?lang=en"):
+        assert malformed(visitor.source(path)) == []
+        sent = visitor.source(path, file={"file": drawn()})
+        assert "data-decision" in sent
+        assert malformed(sent) == []
+
+
+def test_the_check_of_the_html_finds_what_is_amiss() -> None:
+    good = "<!doctype html><title>x</title><p id=a>x<p aria-labelledby=a>y"
+    assert malformed(good) == []
+    assert len(malformed(good.replace("<!doctype html>", ""))) == 1
+    assert len(malformed(good + "</section>")) == 1
+    assert len(malformed(good + "<p id=a>")) == 1
+    assert len(malformed(good + "<label for=b>z</label>")) == 1

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from service.assets import STATIC
+from service.contract import Label
+from service.embedding import ELEMENT
 from service.errors import RotuloError
 from service.i18n import LANGUAGES, LOCALES, Catalogue, load_catalogues
 from service.images import MEDIA_TYPES
@@ -17,15 +19,17 @@ from service.pages import FORMAT_NAMES, TEMPLATES, EditorPage, PageRequest
 from service.schemas import Problem
 from service.settings import Settings
 from service.wording import Lang
+from tests.bundles import manifest_of
 from tests.visible import VisibleText
 
 PLACES = re.compile(r"\{\w+\}")
-TEMPLATE_KEY = re.compile(r"t\.(?:text|count)\(\s*'([\w.]+)'")
-CONDITIONAL_KEY = re.compile(r"'(card\.\w+)' if|else '(card\.\w+)'")
-SCRIPT_KEY = re.compile(r"\b(text|count)\(\s*\"([\w.]+)\"")
-CODE_KEY = re.compile(r"\"((?:page|announce|card|unit|explain|transparency)\.[\w.]+)\"")
-FAMILIES = ("api.", "error.", "problem.")
-"""Keys of what has a name of its own: operations and parameters, kinds of problems."""
+QUOTED = re.compile(r"""(['"`])([a-z]+\.[\w.]*)(?=\1|\$\{)""")
+FILES = {path.name for folder in (TEMPLATES, STATIC) for path in folder.iterdir()}
+SCRIPTS = [path for path in STATIC.glob("*.js") if not path.name.startswith(ELEMENT)]
+"""Those of our pages; the element for other sites carries its words with it."""
+SOURCES = [*TEMPLATES.glob("*.html"), *SCRIPTS, *TEMPLATES.parent.rglob("*.py")]
+FAMILIES = ("api.", "widget.", "decision.", "error.", "problem.")
+"""Keys of what has a name of its own: operations, parameters, decisions, kinds of problems."""
 
 
 def texts(lang: Lang) -> dict[str, str]:
@@ -34,19 +38,17 @@ def texts(lang: Lang) -> dict[str, str]:
 
 
 def keys_in_use() -> set[str]:
-    found: set[str] = set()
-    for template in TEMPLATES.glob("*.html"):
-        source = template.read_text(encoding="utf-8")
-        found.update(TEMPLATE_KEY.findall(source))
-        found.update(key for pair in CONDITIONAL_KEY.findall(source) for key in pair if key)
-    for script in STATIC.glob("*.js"):
-        found.update(key for _, key in SCRIPT_KEY.findall(script.read_text(encoding="utf-8")))
-    for module in ("pages.py", "i18n.py", "explain.py", "transparency.py"):
-        source = (TEMPLATES.parent / module).read_text(encoding="utf-8")
-        found.update(CODE_KEY.findall(source))
-    found.discard("page.html")
+    """Return every quoted text that begins as a key does, in whatever says something."""
+    groups = {key.partition(".")[0] for key in texts("es")}
+    found = {
+        key
+        for source in SOURCES
+        for _, key in QUOTED.findall(source.read_text(encoding="utf-8"))
+        if key.partition(".")[0] in groups and key not in FILES
+    }
     begun = {key for key in found if key.endswith(".")}
-    return found - begun | {key + decision for key in begun for decision in Decision}
+    of_decisions = begun.difference(FAMILIES)
+    return found - begun | {key + decision for key in of_decisions for decision in Decision}
 
 
 def in_catalogue(key: str, known: set[str]) -> bool:
@@ -102,10 +104,19 @@ def marked_page() -> EditorPage:
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_no_visible_text_is_written_into_a_template(lang: Lang) -> None:
-    asked = PageRequest(lang, "", None, Settings())
+    labels = tuple(Label(id=name, es=f"⟦{name}", en=f"⟦{name}") for name in ("a", "b"))
+    manifest = manifest_of(b"graph", labels=labels)
+    everything = Settings(feedback_url="sqlite:///f.db", feedback_images=STATIC)
+    asked = PageRequest(lang, "", manifest, everything)
     problem = Problem(type="urn:x:overloaded", title="⟦⟧", status=503, detail="", request_id="")
     page = marked_page()
-    for html in (page.empty(asked), page.nothing_chosen(asked), page.results(asked, [problem])):
+    plain = PageRequest(lang, "", None, Settings(explanations_at_once=0))
+    for html in (
+        page.empty(asked),
+        page.empty(plain),
+        page.nothing_chosen(asked),
+        page.results(asked, [problem]),
+    ):
         seen = VisibleText()
         seen.feed(html)
         assert [said for said in seen.said if "⟦" not in said] == ["Español", "English"]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from service.assets import STATIC
-from service.embedding import ELEMENT
+from service.settings import Settings
 from tests.drawings import drawing
-from tests.serving import Served
+from tests.serving import Served, running
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ async def test_the_page_speaks_the_visitor_s_language(
 ) -> None:
     answer = await served.client.get(path, headers={"Accept-Language": accepted})
     assert f'<html lang="{lang}">' in answer.text
-    assert answer.headers["vary"] == "Accept-Language"
+    assert "Accept-Language" in answer.headers["vary"]
 
 
 async def test_static_files_are_kept_for_good_under_the_address_of_their_content(
@@ -73,11 +74,61 @@ async def test_a_name_that_looks_like_markup_is_nowhere_in_the_answer(served: Se
     assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_the_page_without_its_font_is_light(served: Served) -> None:
-    sizes = [len((await served.client.get("/")).content)]
-    sizes += [
-        path.stat().st_size
-        for path in STATIC.iterdir()
-        if path.suffix in {".css", ".js"} and not path.name.startswith(ELEMENT)
-    ]
-    assert sum(sizes) < 50_000
+async def test_who_takes_gzip_is_sent_less_of_the_same(served: Served) -> None:
+    plain, zipped = {"Accept-Encoding": "br, gzip;q=0"}, {"Accept-Encoding": "br, gzip;q=0.5"}
+    page = (await served.client.get("/", headers=plain)).text
+    for address in ("/", *set(re.findall(r"/static/[\w.-]+/[\w.-]+\.(?:js|css)", page))):
+        whole = await served.client.get(address, headers=plain)
+        less = await served.client.get(address, headers=zipped)
+        assert "content-encoding" not in whole.headers
+        assert less.headers["content-encoding"] == "gzip"
+        assert less.content == whole.content
+        assert int(less.headers["content-length"]) < len(whole.content)
+        assert "Accept-Encoding" in less.headers["vary"]
+
+
+async def test_what_is_compressed_already_is_sent_as_it_is(served: Served) -> None:
+    answer = await served.client.get("/static/x/example-cat.webp")
+    assert answer.headers["content-type"] == "image/webp"
+    assert "content-encoding" not in answer.headers
+
+
+async def test_everything_that_the_page_loads_is_light_without_its_font(served: Served) -> None:
+    """As sent to a browser: compressed, with the pictures of the examples."""
+    page = await served.client.get("/")
+    addresses = set(re.findall(r"/static/[\w.-]+/[\w.-]+", page.text))
+    answers = [page, *[await served.client.get(address) for address in addresses]]
+    sizes = {
+        str(answer.url): int(answer.headers["content-length"])
+        for answer in answers
+        if not answer.url.path.endswith(".woff2")
+    }
+    assert sum(sizes.values()) < 50_000, sizes
+
+
+async def test_every_module_of_the_page_is_announced_in_its_head(served: Served) -> None:
+    """Else a browser on a slow line finds them one after another."""
+    page = (await served.client.get("/")).text
+    announced = set(re.findall(r'<link rel="modulepreload" href="[^"]*/([\w.-]+)">', page))
+    assert announced == reached_from("page.js")
+
+
+def reached_from(name: str) -> set[str]:
+    """Return the modules that one imports, and those that they do."""
+    source = (STATIC / name).read_text("utf-8")
+    direct = set(re.findall(r'^(?:import|export) .*"\./([\w.-]+)";$', source, re.MULTILINE))
+    return direct.union(*(reached_from(other) for other in direct))
+
+
+@pytest.mark.parametrize("offered", [True, False])
+async def test_the_page_offers_what_the_operator_does(
+    settings: Settings, tmp_path: Path, *, offered: bool
+) -> None:
+    url = f"sqlite:///{tmp_path / 'feedback.db'}" if offered else ""
+    chosen = {"feedback_url": url, "explanations_at_once": int(offered)}
+    async with running(settings.model_copy(update=chosen)) as served:
+        page = (await served.client.get("/")).text
+    data = json.loads(re.findall(r'<script id="page-data"[^>]*>(.*)</script>', page)[0])
+    assert (data["feedback"] is not None) is offered
+    assert (data["explanations"] is not None) is offered
+    assert ("correcci" in page.split('id="about"')[1].split("</aside>")[0]) is offered
