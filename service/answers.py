@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Iterable
 
 from service.contract import Manifest
 from service.errors import InvalidParameter
-from service.labeller import LabelledImage, LabelRequest
+from service.labeller import LabelledImage, Labeller, LabelRequest
 from service.schemas import (
     ImageFacts,
     LabelQuery,
     LabelsAnswer,
     ModelDetail,
+    ModelList,
     ModelRef,
     ModelSummary,
     ScoredLabel,
@@ -89,25 +91,33 @@ def model_ref(manifest: Manifest) -> ModelRef:
     return ModelRef(name=manifest.name, version=manifest.version, sha256=manifest.model_sha256)
 
 
-def model_summary(manifest: Manifest, provider: str) -> ModelSummary:
+def model_summary(model: Labeller, default: Labeller) -> ModelSummary:
     """Return a model in a line, with the execution provider that it runs on."""
+    manifest = model.manifest
     return ModelSummary(
         **model_ref(manifest).model_dump(),
         title=manifest.title,
         classes=len(manifest.labels),
-        provider=provider,
+        provider=model.provider,
+        default=model is default,
     )
 
 
-def model_detail(manifest: Manifest, provider: str) -> ModelDetail:
+def model_detail(model: Labeller, default: Labeller) -> ModelDetail:
     """Return all that a model says about itself."""
+    manifest = model.manifest
     return ModelDetail(
-        **dict(model_summary(manifest, provider)),
+        **dict(model_summary(model, default)),
         labels=manifest.labels,
         input=manifest.input,
         provenance=manifest.provenance,
         figures=manifest.figures,
     )
+
+
+def model_list(models: Iterable[Labeller], default: Labeller) -> ModelList:
+    """Return models, each in a line."""
+    return ModelList(models=tuple(model_summary(model, default) for model in models))
 
 
 def _ms(seconds: float) -> float:

@@ -19,7 +19,9 @@ from service.metrics import Metrics
 from service.middleware import Edge
 from service.openapi import DESCRIPTION, describe
 from service.problems import answer_problem
+from service.reloading import ClassifierFactory
 from service.routes import (
+    admin,
     docs,
     explanations,
     feedback,
@@ -30,7 +32,7 @@ from service.routes import (
     transparency,
 )
 from service.settings import Settings
-from service.state import ClassifierFactory, ServiceState
+from service.state import ServiceState
 from service.version import VERSION
 
 
@@ -41,17 +43,18 @@ def create_app(
     registry: CollectorRegistry | None = None,
     on_failure: Callable[[Exception], None] | None = None,
 ) -> FastAPI:
-    """Return the application; its model loads in the background once the lifespan begins.
+    """Return the application; its models load in the background once the lifespan begins.
 
-    ``classifier_factory`` gives a warm classifier and is called once, in a thread; ``on_failure``
-    learns why that failed. Metrics go to ``registry``, a new one by default.
+    ``classifier_factory`` gives a warm classifier and is called for each, in a thread;
+    ``on_failure`` learns why that failed at the start. Metrics go to ``registry``, a new one by
+    default.
     """
-    state = ServiceState(settings, Metrics(registry or CollectorRegistry()))
+    state = ServiceState(settings, Metrics(registry or CollectorRegistry()), classifier_factory)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async def load() -> None:
-            await state.load(classifier_factory)
+            await state.load()
             if state.failure is not None and on_failure is not None:
                 on_failure(state.failure)
 
@@ -96,6 +99,7 @@ def create_app(
         explanations,
         feedback,
         models,
+        admin,
         transparency,
         health,
         docs,

@@ -21,18 +21,18 @@ from service.uploads import read_files, upload_limits
 _log = structlog.get_logger()
 
 
-async def label_files(request: Request, query: LabelQuery) -> BatchAnswer:
-    """Return an item for each file of a request's form, in the order sent.
+async def label_files(request: Request, query: LabelQuery, labeller: Labeller) -> BatchAnswer:
+    """Return an item for each file of a request's form, in the order sent, by one model.
 
     Raises:
         RotuloError: the form as a whole, or the service is too busy for every one of the files.
         ClientLeft: the connection closed before the end.
     """
     state, started = state_of(request), time.perf_counter()
-    labeller, settings = state.labeller, state.settings
+    settings = state.settings
     asked = label_request(query, labeller.manifest)
     limits = upload_limits(settings, max_files=settings.max_batch_files)
-    with state.admission.upload(settings.max_batch_bytes) as upload:
+    with labeller.held(), state.admission.upload(settings.max_batch_bytes) as upload:
         files = await read_files(request, upload, limits)
         await state.access.charge(request.scope, len(files) - 1, already=1)
         read_seconds = time.perf_counter() - started

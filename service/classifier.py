@@ -63,7 +63,8 @@ class Classifier(Protocol):
 class OnnxClassifier:
     """An ONNX Runtime session over one bundle.
 
-    Building it holds the interpreter's lock; ``run`` releases it and is thread-safe.
+    ``run`` is thread-safe; it and the building of the session release the interpreter's lock, so
+    that in a thread neither stalls an event loop (``bench.reload``).
     """
 
     def __init__(

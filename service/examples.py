@@ -32,6 +32,7 @@ from service.schemas import (
     ModelSummary,
     Problem,
     Readiness,
+    ReloadAnswer,
     ScoredLabel,
     Timing,
 )
@@ -62,6 +63,7 @@ _FACTS: Final[Mapping[str, object]] = MappingProxyType(
         "name": "top_k",
         "retry_after": 2.0,
         "scope": "label",
+        "reason": "bundles/cifar10/2/model.onnx was altered; copy the bundle again.",
         "seconds": 30.0,
     }
 )
@@ -91,6 +93,7 @@ _SUMMARY: Final = ModelSummary(
     title=LocalisedText(es="Diez clases de CIFAR-10", en="The ten classes of CIFAR-10"),
     classes=len(_CLASSES),
     provider="cpu",
+    default=True,
 )
 _LABELS_ANSWER: Final = LabelsAnswer(
     id="21b9811a8616477a8e97232c94bf697f",
@@ -134,6 +137,7 @@ _ANSWERS: Final[tuple[BaseModel, ...]] = (
     BatchAnswer(items=(_LABELS_ANSWER, example_problem(UndecodableImage))),
     _EXPLANATION,
     ModelList(models=(_SUMMARY,)),
+    ReloadAnswer(loaded=(_MODEL,), retired=(), models=(_SUMMARY,)),
     _DETAIL,
     Liveness(),
     Readiness(model=_MODEL, provider="cpu"),

@@ -29,6 +29,8 @@ OPEN_ROUTES: Final = MappingProxyType({
     "GET /v1/transparency": "the same, for programs",
     "GET /v1/models": "what the public may know of the models that judge its pictures",
     "GET /v1/models/{name}": "the same, and the page links to it",
+    "GET /v1/models/{name}/versions": "the same, of each version",
+    "GET /v1/models/{name}/versions/{version}": "the same, of each version",
 })  # fmt: skip
 """The routes that need no scope, each with its reason."""
 

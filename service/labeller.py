@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -20,11 +20,10 @@ from service.admission import Admission
 from service.batcher import Batcher
 from service.classifier import Classifier
 from service.contract import DecodedImage, Manifest, Pixels, decode_image, to_pixels
-from service.cores import usable_cores
 from service.errors import DeadlineExceeded, Overloaded
 from service.labelling import Labelling, label
-from service.metrics import Metrics
 from service.settings import Settings
+from service.sharing import Shared
 
 Logits: TypeAlias = NDArray[np.float32]
 
@@ -71,7 +70,7 @@ class Labeller:
     """Labels many images at once within bounds; lives on one event loop."""
 
     def __init__(
-        self, classifier: Classifier, settings: Settings, admission: Admission, metrics: Metrics
+        self, classifier: Classifier, settings: Settings, admission: Admission, shared: Shared
     ) -> None:
         self.manifest: Manifest = classifier.manifest
         self.provider = classifier.provider
@@ -79,25 +78,53 @@ class Labeller:
         self._max_pixels = settings.max_pixels
         self._timeout = settings.request_timeout_seconds
         self._max_queue = settings.max_queue
-        self._decoders = ThreadPoolExecutor(
-            settings.decode_threads or usable_cores(), thread_name_prefix="decode"
-        )
+        self._decoders = shared.decoders
+        self._queue = shared.queue()
         self._batcher = Batcher(
             classifier,
             max_queue=settings.max_queue,
             max_batch=settings.max_batch,
-            workers=settings.inference_threads or usable_cores(),
-            observer=metrics,
+            workers=shared.workers,
+            observer=self._queue,
+            executor=shared.lend_inference(),
         )
+        self._holders = 0
+        self._let_go = asyncio.Event()
+        self._let_go.set()
+
+    @property
+    def ref(self) -> tuple[str, str]:
+        """Return the name and the version of its model."""
+        return self.manifest.ref
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep it from being retired: whoever will label with it, from the look-up to the answer.
+
+        An upload may take longer than a reload.
+        """
+        self._holders += 1
+        self._let_go.clear()
+        try:
+            yield
+        finally:
+            self._holders -= 1
+            if self._holders == 0:
+                self._let_go.set()
 
     async def start(self) -> None:
         """Begin to take images."""
         await self._batcher.start()
 
+    async def retire(self) -> None:
+        """Drain once nobody holds it; no new request must find it any more."""
+        await self._let_go.wait()
+        await self.drain()
+
     async def drain(self) -> None:
-        """Finish what was taken, take no more, and end the threads."""
+        """Finish what was taken, and take no more."""
         await self._batcher.drain()
-        self._decoders.shutdown(wait=False, cancel_futures=True)
+        self._queue.leave()
 
     def retry_after(self) -> float:
         """Return how many seconds what is queued now will take."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from service.bundles import Bundle, SigningKeyError, find_bundles
+from service.bundles import Bundle, SigningKeyError, find_bundles, load_bundle
 from service.classifier import Classifier, OnnxClassifier
-from service.errors import BundleError
+from service.errors import BundleError, InferenceFailed
 from service.settings import Settings, flag, variable
 
 if TYPE_CHECKING:
@@ -21,10 +22,49 @@ def load_classifier(settings: Settings) -> Classifier:
         SigningKeyError: signatures are asked for, and the file of keys is none.
         ProviderUnavailable: the execution provider cannot work here.
     """
-    bundle = choose_bundle(known_bundles(settings), settings)
+    if "/" in settings.model:
+        bundle = load_bundle(settings.bundles / settings.model, trusted=trusted_keys(settings))
+    else:
+        bundle = choose_bundle(known_bundles(settings), settings)
     classifier = OnnxClassifier(bundle, provider=settings.provider)
-    classifier.warm_up(settings.max_batch)
+    try:
+        classifier.warm_up(settings.max_batch)
+    except InferenceFailed as error:
+        raise BundleError(
+            f"{bundle.model_path} gives no finite logits when it is warmed up; "
+            f"export the bundle again"
+        ) from error
     return classifier
+
+
+@dataclass(frozen=True, slots=True)
+class WantedBundles:
+    """What the settings ask to serve, by name and version, and which of it is the default."""
+
+    bundles: tuple[Bundle, ...]
+    default: Bundle
+
+
+def wanted_bundles(settings: Settings) -> WantedBundles:
+    """Return the bundles to serve: those that ``models`` names, else the newest of each name.
+
+    Raises:
+        BundleError: a name is not there, there are too many, or one of the folder is broken.
+        SigningKeyError: signatures are asked for, and the file of keys is none.
+    """
+    known = known_bundles(settings)
+    default = choose_bundle(known, settings)
+    # What comes later takes its name's place: the newest version, and a version that is pinned.
+    newest = {bundle.manifest.name: bundle for bundle in (*known, default)}
+    named = [_find(known, name, settings) for name in settings.models] or [*newest.values()]
+    wanted = tuple(bundle for bundle in known if bundle in (*named, default))
+    if len(wanted) > settings.max_models:
+        raise BundleError(
+            f"{settings.bundles} has {len(wanted)} models to serve, and {settings.max_models} may "
+            f"be; name some with {flag('models')} or {variable('models')}, or raise "
+            f"{flag('max_models')} or {variable('max_models')}"
+        )
+    return WantedBundles(wanted, default)
 
 
 def known_bundles(settings: Settings) -> tuple[Bundle, ...]:
@@ -72,13 +112,18 @@ def choose_bundle(bundles: tuple[Bundle, ...], settings: Settings) -> Bundle:
             f"{settings.bundles} has several models ({', '.join(names)}); choose one with "
             f"{flag('model')} or {variable('model')}"
         )
-    name, _, version = (settings.model or names[0]).partition("/")
+    return _find(bundles, settings.model or names[0], settings)
+
+
+def _find(bundles: tuple[Bundle, ...], wanted: str, settings: Settings) -> Bundle:
+    """Return the bundle ``NAME/VERSION``, or the newest of ``NAME``."""
+    name, _, version = wanted.partition("/")
     fitting = [
         bundle
         for bundle in bundles
         if bundle.manifest.name == name and version in {"", bundle.manifest.version}
     ]
     if not fitting:
-        known = ", ".join(f"{b.manifest.name}/{b.manifest.version}" for b in bundles)
-        raise BundleError(f"no bundle {settings.model} in {settings.bundles}; it has {known}")
+        known = ", ".join("/".join(bundle.manifest.ref) for bundle in bundles)
+        raise BundleError(f"no bundle {wanted} in {settings.bundles}; it has {known}")
     return fitting[-1]

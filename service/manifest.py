@@ -200,6 +200,11 @@ class Manifest(_Part):
         """How many numbers the graph gives for an image: its logits, and then its familiarity."""
         return len(self.labels) + (self.abstention.familiarity is not None)
 
+    @property
+    def ref(self) -> tuple[str, str]:
+        """Return its name and its version."""
+        return self.name, self.version
+
     @model_validator(mode="after")
     def _label_ids_are_unique(self) -> Self:
         ids = [label.id for label in self.labels]

@@ -7,8 +7,9 @@ labels; nothing that a client sends becomes a series.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -32,6 +33,17 @@ class ModelMetrics:
 
         self._info = gauge("rotulo_model_info", "A bundle in service.", *_MODEL, "sha256")
         self._provider = gauge("rotulo_provider_info", "What a model runs on.", *_MODEL, "provider")
+        self._reloads = Counter(
+            "rotulo_model_reloads",
+            "Reloads that were asked for; a failed one leaves the old models in service.",
+            ["outcome"],
+            registry=registry,
+        )
+        for outcome in ("done", "failed"):
+            self._reloads.labels(outcome)
+        self._draining = gauge(
+            "rotulo_models_draining", "Models that wait for the last requests that hold them."
+        )
         self._images = Counter(
             "rotulo_images",
             "Images labelled, by decision.",
@@ -63,6 +75,14 @@ class ModelMetrics:
         self._baseline_scores = gauge(
             "rotulo_baseline_score_share", "Share of best scores up to le, 0 to 1.", *_MODEL, "le"
         )
+
+    def watch_draining(self, count: Callable[[], int]) -> None:
+        """Read how many models wait for their last requests, at each scrape."""
+        self._draining.set_function(count)
+
+    def count_reload(self, outcome: Literal["done", "failed"]) -> None:
+        """Count one exchange of the models in service for those on disk."""
+        self._reloads.labels(outcome).inc()
 
     def describe(self, manifest: Manifest, provider: str) -> None:
         """Say that a model is in service; its counts begin at zero, where they are not there."""

@@ -29,6 +29,7 @@ TAGS: Final = (
     ("labels", "Send images, get labels with calibrated scores and a decision."),
     ("models", "What the models in service know, where they come from, how well they do."),
     ("feedback", "Say which label is right, where the operator keeps corrections."),
+    ("admin", "Change what is served; needs a key of its own."),
     ("health", "For whoever operates the service: probes and metrics."),
 )
 _SERVERS: Final = (

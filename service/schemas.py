@@ -123,6 +123,7 @@ class ModelSummary(_Wire):
     title: LocalisedText
     classes: int
     provider: str = Field(description="What it runs on: cpu or cuda.")
+    default: bool = Field(description="Whether it answers where no model is named.")
 
 
 class ModelList(_Wire):
@@ -138,6 +139,16 @@ class ModelDetail(ModelSummary):
     input: InputSpec
     provenance: Provenance
     figures: tuple[Figure, ...]
+
+
+class ReloadAnswer(_Wire):
+    """What a reload changed, and what is in service after it."""
+
+    loaded: tuple[ModelRef, ...]
+    retired: tuple[ModelRef, ...] = Field(
+        description="No longer found; each answers the requests that hold it."
+    )
+    models: tuple[ModelSummary, ...]
 
 
 class Liveness(_Wire):

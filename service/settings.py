@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.addresses import Network
@@ -20,6 +20,8 @@ from service.quotas import Quota, parse_quotas
 
 ENV_PREFIX: Final = "ROTULO_"
 SHIPPED_BUNDLES: Final = Path(__file__).parent / "bundles"
+BUNDLE_NAME: Final = r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)?"
+BundleName = Annotated[str, StringConstraints(pattern=rf"^{BUNDLE_NAME}$")]
 MIB: Final = 1024 * 1024
 FEEDBACK_SCHEMES: Final = frozenset({"sqlite", "postgresql"})
 
@@ -38,9 +40,22 @@ class Settings(BaseSettings):
     )
     model: str = Field(
         "",
-        pattern=r"^([A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)?)?$",
-        description="Bundle to serve, `NAME` (its newest version) or `NAME/VERSION`; "
-        "empty takes the only name there is.",
+        pattern=rf"^({BUNDLE_NAME})?$",
+        description="Bundle that answers where none is named, `NAME` (its newest version) or "
+        "`NAME/VERSION`; empty takes the only name there is.",
+    )
+    models: Annotated[tuple[BundleName, ...], NoDecode] = Field(
+        (),
+        description="Bundles to serve besides, `NAME` or `NAME/VERSION`, separated by commas; "
+        "empty takes the newest version of each name.",
+    )
+    max_models: int = Field(8, ge=1, le=1000, description="Bundles that may be served at once.")
+    reload_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=86400,
+        description="Time between looks at the folder of bundles, to serve what is new; 0 never "
+        "looks, and waits for SIGHUP or `/v1/admin/reload`.",
     )
     bundle_public_key: Path | None = Field(
         None,
@@ -174,7 +189,7 @@ class Settings(BaseSettings):
         "--log`; off, because what a photo shows may be about a person.",
     )
 
-    @field_validator("cors_origins", "trusted_proxies", "open", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", "open", "models", mode="before")
     @classmethod
     def _split_list(cls, value: object) -> object:
         if isinstance(value, str):

@@ -1,9 +1,8 @@
-"""What one running application holds: its bounds, its metrics, its model, and how far it is."""
+"""What one running application holds: its bounds, its metrics, its models, and how far it is."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -12,16 +11,16 @@ from starlette.requests import HTTPConnection
 from service.access import Access
 from service.admission import Admission
 from service.classifier import Classifier
-from service.errors import NotReady, UnknownModel
+from service.errors import NotReady
 from service.explain import Explainer
 from service.feedback.recorder import FeedbackRecorder
 from service.labeller import Labeller
 from service.metrics import Metrics
+from service.models import LATEST, ModelSet
+from service.reloading import ClassifierFactory, Exchange, Reloader
 from service.settings import Settings
+from service.sharing import Shared
 from service.wording import Wording
-
-ClassifierFactory = Callable[[Settings], Classifier]
-"""Gives a warm classifier; called once, in a thread. What it raises ends the start."""
 
 LOADING: Final = Wording("el modelo se está cargando", "the model is loading")
 FAILED: Final = Wording("el modelo no se pudo cargar", "the model could not be loaded")
@@ -34,7 +33,12 @@ _log = structlog.get_logger()
 class ServiceState:
     """The state of one application; belongs to its event loop."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, factory: ClassifierFactory) -> None:
+        """Take what opens a bundle; reads the keys, and begins nothing yet.
+
+        Raises:
+            StartupError: the file of keys cannot be read.
+        """
         self.settings = settings
         self.metrics = metrics
         self.admission = Admission(
@@ -50,8 +54,9 @@ class ServiceState:
         self.failure: Exception | None = None
         self.leaving = False
         self.settled = asyncio.Event()
-        """Set once the model is warm or could not be loaded."""
-        self._labeller: Labeller | None = None
+        """Set once the models are warm or could not be loaded."""
+        self._shared = Shared(settings, metrics)
+        self._reloader = Reloader(settings, metrics, factory, self._employ)
         metrics.queue_bound.set(settings.max_queue)
         metrics.images_bound.set(settings.max_images_in_flight)
         metrics.bytes_bound.set(settings.max_bytes_in_flight)
@@ -62,15 +67,24 @@ class ServiceState:
         )
 
     @property
+    def models(self) -> ModelSet:
+        """Return the models in service.
+
+        Raises:
+            NotReady: there are none yet.
+        """
+        if self._reloader.models is None:
+            raise NotReady(self.obstacle)
+        return self._reloader.models
+
+    @property
     def labeller(self) -> Labeller:
-        """Return what labels images.
+        """Return the default model; who labels with it holds it, from here to the answer.
 
         Raises:
             NotReady: there is none yet.
         """
-        if self._labeller is None:
-            raise NotReady(self.obstacle)
-        return self._labeller
+        return self.models.default
 
     @property
     def obstacle(self) -> Wording | None:
@@ -79,58 +93,73 @@ class ServiceState:
             return LEAVING
         if self.failure is not None:
             return FAILED
-        return LOADING if self._labeller is None else None
+        return LOADING if self._reloader.models is None else None
 
-    def model(self, name: str) -> Labeller:
-        """Return the labeller of a model by its name.
+    def model(self, name: str, version: str = LATEST) -> Labeller:
+        """Return a model by its name and version, the newest where none is named.
 
         Raises:
             NotReady: nothing is loaded yet.
-            UnknownModel: no model of this name is in service.
+            UnknownModel: no such model is in service.
         """
-        labeller = self.labeller
-        if labeller.manifest.name != name:
-            raise UnknownModel
-        return labeller
+        return self.models.find(name, version)
 
     def start(self) -> None:
         """Begin what runs beside the requests."""
         if self.feedback is not None:
             self.feedback.start()
 
-    async def load(self, factory: ClassifierFactory) -> None:
-        """Load and warm the model in a thread, and be ready; a failure is kept in ``failure``."""
+    async def load(self) -> None:
+        """Load and warm the models in a thread, and be ready; a failure is kept in ``failure``."""
         try:
-            classifier = await asyncio.to_thread(factory, self.settings)
-            labeller = Labeller(classifier, self.settings, self.admission, self.metrics)
-            await labeller.start()
+            done = await self._reloader.exchange()
         except Exception as error:  # noqa: BLE001  # whatever it is, the service cannot serve
             self.failure = error
             self.settled.set()
             return
-        manifest = labeller.manifest
-        self.metrics.models.describe(manifest, labeller.provider)
-        self._labeller = labeller
         self.settled.set()
+        default = done.models.default
         _log.info(
-            "ready", model=manifest.name, version=manifest.version, provider=labeller.provider
+            "ready",
+            model=default.manifest.name,
+            version=default.manifest.version,
+            provider=default.provider,
+            models=["/".join(labeller.ref) for labeller in done.models.labellers],
         )
+        self._reloader.keep(self._reloader.watch())
+
+    async def reload(self) -> Exchange:
+        """Serve the bundles that lie on disk now.
+
+        Raises:
+            NotReady: still loading for the first time, or stopping.
+            ReloadFailed: they cannot be served; nothing changed.
+        """
+        if self.obstacle is not None:
+            raise NotReady(self.obstacle)
+        return await self._reloader.reload()
 
     def hang_up(self) -> None:
         """Do what SIGHUP asks for: read again whatever is read from files."""
         self.access.refresh_keys(force=True)
+        if self.obstacle is None:
+            self._reloader.keep(self._reloader.reload())
 
     async def drain(self) -> None:
         """Answer what was taken in, and stop labelling."""
         self.leaving = True
-        if self._labeller is not None:
-            await self._labeller.drain()
+        await self._reloader.close()
+        self._shared.close()
         if self.feedback is not None:
             await self.feedback.drain()
         await self.access.close()
 
     def _retry_after(self) -> float:
-        return self._labeller.retry_after() if self._labeller else _RETRY_WITHOUT_MODEL
+        models = self._reloader.models
+        return models.retry_after() if models else _RETRY_WITHOUT_MODEL
+
+    def _employ(self, classifier: Classifier) -> Labeller:
+        return Labeller(classifier, self.settings, self.admission, self._shared)
 
 
 def state_of(connection: HTTPConnection) -> ServiceState:

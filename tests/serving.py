@@ -19,8 +19,9 @@ from service.app import create_app
 from service.classifier import Classifier
 from service.contract import Manifest
 from service.loading import load_classifier
+from service.reloading import ClassifierFactory
 from service.settings import Settings
-from service.state import ClassifierFactory, ServiceState
+from service.state import ServiceState
 
 RESCUE_SECONDS = 60
 """A bound on hanging: what a test waits for has long happened, or never will."""

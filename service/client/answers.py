@@ -84,6 +84,7 @@ class ModelSummary:
     title: Title
     classes: int
     provider: str
+    default: bool
 
 
 class Unreadable(ValueError):
@@ -123,6 +124,6 @@ def _value(hint: Any, data: object) -> object:  # noqa: ANN401  # a type hint is
         return data
     if hint is float and isinstance(data, int) and not isinstance(data, bool):
         return float(data)
-    if not isinstance(data, hint) or isinstance(data, bool):
+    if not isinstance(data, hint) or (isinstance(data, bool) and hint is not bool):
         raise TypeError(f"{hint.__name__} was expected")
     return data

@@ -41,7 +41,8 @@ async def explain_label(request: Request, query: Annotated[ExplanationQuery, Que
     labeller, settings = state.labeller, state.settings
     manifest = labeller.manifest
     wanted = class_of(query.label, manifest)
-    with state.admission.upload(settings.max_upload_bytes + FORM_OVERHEAD_BYTES) as upload:
+    room = settings.max_upload_bytes + FORM_OVERHEAD_BYTES
+    with labeller.held(), state.admission.upload(room) as upload:
         image = await read_image(request, upload, upload_limits(settings, max_files=1))
         async with ClientPresence(request.receive):
             explanation = await state.explainer.explain(labeller, image, wanted)

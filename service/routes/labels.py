@@ -28,6 +28,7 @@ from service.errors import (
     UploadTimeout,
 )
 from service.guard import GuardedRoute, needs
+from service.labeller import Labeller
 from service.multipart import FORM_OVERHEAD_BYTES
 from service.openapi import many_images_body, one_image_body, problems
 from service.presence import ClientPresence
@@ -72,23 +73,7 @@ async def label_image(request: Request, query: Annotated[LabelQuery, Query()]) -
 
     JPEG, PNG, WebP, GIF (first frame), BMP, TIFF and AVIF are taken; the bytes tell which it is.
     """
-    state, started = state_of(request), time.perf_counter()
-    labeller, settings = state.labeller, state.settings
-    asked = label_request(query, labeller.manifest)
-    with state.admission.upload(settings.max_upload_bytes + FORM_OVERHEAD_BYTES) as upload:
-        image = await read_image(request, upload, upload_limits(settings, max_files=1))
-        read_seconds = time.perf_counter() - started
-        async with ClientPresence(request.receive):
-            labelled = await labeller.label(image, asked)
-    answer = labels_answer(
-        labelled, labeller.manifest, query.lang, started=started, read_seconds=read_seconds
-    )
-    state.metrics.count_image(labeller.manifest, labelled.labelling, labelled.stages(read_seconds))
-    request.state.log = {
-        **log_facts(labelled, labeller.manifest, with_label=settings.log_labels),
-        "timing_ms": answer.timing_ms.model_dump(),
-    }
-    return Response(answer.model_dump_json(), media_type="application/json")
+    return await answer_image(request, query, state_of(request).labeller)
 
 
 @router.post(
@@ -105,5 +90,27 @@ async def label_images(request: Request, query: Annotated[LabelQuery, Query()]) 
     Each has its item in the answer, in the same order: a labelling, or the problem that it would
     have had alone. When the service is too busy for every one of them, the whole is a problem.
     """
-    answer = await label_files(request, query)
+    answer = await label_files(request, query, state_of(request).labeller)
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+async def answer_image(request: Request, query: LabelQuery, labeller: Labeller) -> Response:
+    """Label the one image of a request with a model that was just looked up."""
+    state, started = state_of(request), time.perf_counter()
+    settings = state.settings
+    asked = label_request(query, labeller.manifest)
+    room = settings.max_upload_bytes + FORM_OVERHEAD_BYTES
+    with labeller.held(), state.admission.upload(room) as upload:
+        image = await read_image(request, upload, upload_limits(settings, max_files=1))
+        read_seconds = time.perf_counter() - started
+        async with ClientPresence(request.receive):
+            labelled = await labeller.label(image, asked)
+    answer = labels_answer(
+        labelled, labeller.manifest, query.lang, started=started, read_seconds=read_seconds
+    )
+    state.metrics.count_image(labeller.manifest, labelled.labelling, labelled.stages(read_seconds))
+    request.state.log = {
+        **log_facts(labelled, labeller.manifest, with_label=settings.log_labels),
+        "timing_ms": answer.timing_ms.model_dump(),
+    }
     return Response(answer.model_dump_json(), media_type="application/json")

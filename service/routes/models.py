@@ -1,17 +1,25 @@
-"""What the models in service say about themselves."""
+"""The models in service: what they say about themselves, and labels by one of them."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from typing import Annotated
 
-from service.answers import model_detail, model_summary
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from service.answers import model_detail, model_list
 from service.errors import InternalError, NotReady, UnknownModel
-from service.guard import GuardedRoute
-from service.openapi import problems
-from service.schemas import ModelDetail, ModelList
+from service.guard import GuardedRoute, needs
+from service.openapi import one_image_body, problems
+from service.routes.labels import OF_AN_IMAGE, OF_AN_UPLOAD, answer_image
+from service.schemas import LabelQuery, LabelsAnswer, ModelDetail, ModelList
 from service.state import state_of
 
 router = APIRouter(tags=["models"], route_class=GuardedRoute)
+
+_OF_A_LOOK_UP = problems(UnknownModel, InternalError, NotReady)
+_OF_LABELLING = problems(UnknownModel, *OF_AN_UPLOAD, *OF_AN_IMAGE)
+
+Version = Annotated[str, Path(description="A version, or `latest` for the newest one served.")]
 
 
 @router.get(
@@ -21,16 +29,65 @@ router = APIRouter(tags=["models"], route_class=GuardedRoute)
 )
 async def list_models(request: Request) -> ModelList:
     """Name, version, digest of the ONNX file, title and number of classes of each."""
-    labeller = state_of(request).labeller
-    return ModelList(models=(model_summary(labeller.manifest, labeller.provider),))
+    models = state_of(request).models
+    return model_list(models.labellers, models.default)
+
+
+@router.get("/v1/models/{name}", summary="Describe one model", responses=_OF_A_LOOK_UP)
+async def describe_model(request: Request, name: str) -> ModelDetail:
+    """Labels, input, where it comes from, and what was measured under which conditions.
+
+    Of the newest version that is served.
+    """
+    models = state_of(request).models
+    return model_detail(models.find(name), models.default)
 
 
 @router.get(
-    "/v1/models/{name}",
-    summary="Describe one model",
-    responses=problems(UnknownModel, InternalError, NotReady),
+    "/v1/models/{name}/versions", summary="List the versions of one model", responses=_OF_A_LOOK_UP
 )
-async def describe_model(request: Request, name: str) -> ModelDetail:
-    """Labels, input, where it comes from, and what was measured under which conditions."""
-    labeller = state_of(request).model(name)
-    return model_detail(labeller.manifest, labeller.provider)
+async def list_versions(request: Request, name: str) -> ModelList:
+    """Those in service, the newest last."""
+    models = state_of(request).models
+    return model_list(models.versions(name), models.default)
+
+
+@router.get(
+    "/v1/models/{name}/versions/{version}",
+    summary="Describe one version of a model",
+    responses=_OF_A_LOOK_UP,
+)
+async def describe_version(request: Request, name: str, version: Version) -> ModelDetail:
+    """As of a model; `latest` stands for the newest version that is served."""
+    models = state_of(request).models
+    return model_detail(models.find(name, version), models.default)
+
+
+@router.post(
+    "/v1/models/{name}/labels",
+    summary="Label one image by a model",
+    response_model=LabelsAnswer,
+    responses=_OF_LABELLING,
+    openapi_extra=one_image_body(),
+)
+@needs("label")
+async def label_by_model(
+    request: Request, name: str, query: Annotated[LabelQuery, Query()]
+) -> Response:
+    """As `/v1/labels`, by the newest version of this model that is served."""
+    return await answer_image(request, query, state_of(request).model(name))
+
+
+@router.post(
+    "/v1/models/{name}/versions/{version}/labels",
+    summary="Label one image by one version of a model",
+    response_model=LabelsAnswer,
+    responses=_OF_LABELLING,
+    openapi_extra=one_image_body(),
+)
+@needs("label")
+async def label_by_version(
+    request: Request, name: str, version: Version, query: Annotated[LabelQuery, Query()]
+) -> Response:
+    """As `/v1/labels`, by exactly this version: another one never takes its place."""
+    return await answer_image(request, query, state_of(request).model(name, version))

@@ -52,7 +52,7 @@ async def label_plain_form(request: Request, page: Page) -> Response:
     try:
         # Not by GuardedRoute, so that a refusal is a page too.
         await state_of(request).access.admit(request.scope, "label")
-        answer = await label_files(request, LabelQuery(lang=asked.lang))
+        answer = await label_files(request, LabelQuery(lang=asked.lang), state_of(request).labeller)
     except MissingFile as error:
         return html(page.nothing_chosen(asked), asked, error.status)
     except RotuloError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from typing import IO
 import httpx
 import pytest
 
+from service.cuda import cuda_obstacle
 from service.keys import new_key
 from tests.bundles import write_bundle
 from tests.pictures import encode, quarters
@@ -160,6 +162,55 @@ def test_keys_change_while_the_service_runs(bundles: Path, tmp_path: Path) -> No
         running.process.send_signal(signal.SIGHUP)
         assert "line 1" in str(running.wait_for("keys unchanged")["reason"])
         assert status(second) == 200
+
+
+async def test_sighup_under_load_exchanges_the_model_and_loses_nothing(tmp_path: Path) -> None:
+    write_bundle(tmp_path)
+    image = encode(quarters(640, 480), "PNG")
+    with service(tmp_path) as running:
+        host, port = await asyncio.to_thread(address_of, running)
+        await asyncio.to_thread(running.wait_for, "ready")
+        stop = asyncio.Event()
+        answered = {"1": asyncio.Event(), "2": asyncio.Event()}
+        statuses: list[int] = []
+
+        async def send(client: httpx.AsyncClient) -> None:
+            while not stop.is_set():
+                answer = await client.post("/v1/labels", content=image, headers=HEADERS)
+                statuses.append(answer.status_code)
+                answered[answer.json()["model"]["version"]].set()
+
+        async with httpx.AsyncClient(
+            base_url=f"http://{host}:{port}", timeout=RESCUE_SECONDS
+        ) as client:
+            senders = [asyncio.create_task(send(client)) for _ in range(4)]
+            await answered["1"].wait()
+            for change, version in ((write_second, "2"), (remove_second, "1")):
+                change(tmp_path)
+                running.process.send_signal(signal.SIGHUP)
+                await asyncio.to_thread(running.wait_for, "models read")
+                answered[version].clear()
+                await asyncio.wait_for(answered[version].wait(), RESCUE_SECONDS)
+            stop.set()
+            await asyncio.gather(*senders)
+    assert set(statuses) == {200}
+
+
+def write_second(folder: Path) -> None:
+    write_bundle(folder, version="2", seed=2)
+
+
+def remove_second(folder: Path) -> None:
+    shutil.rmtree(folder / "linear" / "2")
+
+
+def test_cuda_that_is_absent_ends_the_start_and_names_what_is_missing(bundles: Path) -> None:
+    if cuda_obstacle() is None:
+        pytest.skip("CUDA works on this machine")
+    with service(bundles, "--provider", "cuda") as running:
+        assert running.read_to_the_end() == 1
+    (why,) = (entry for entry in running.seen if entry["event"] == "cannot start")
+    assert str(cuda_obstacle()) in str(why["reason"])
 
 
 async def test_sigterm_under_load_loses_nothing_that_was_accepted(bundles: Path) -> None:

@@ -30,7 +30,8 @@ async def test_one_bad_file_never_sinks_the_others(served: Served, png: bytes) -
     ]
     assert items[0]["detail"].startswith("The file is not")
     assert items[0]["request_id"] == answer.headers["x-request-id"]
-    assert served.series("rotulo_images_total", "decision") == {(items[1]["decision"],): 2}
+    counted = served.series("rotulo_images_total", "decision")
+    assert {decision: n for decision, n in counted.items() if n} == {(items[1]["decision"],): 2}
 
 
 async def test_a_file_that_is_too_long_is_a_problem_of_its_own(served: Served, png: bytes) -> None:

@@ -35,7 +35,7 @@ async def test_it_labels_several_and_tells_the_bad_one(served: Served, png: byte
 async def test_it_names_the_models(served: Served) -> None:
     async with client_of(served) as rotulo:
         (model,) = await rotulo.models()
-    assert (model.name, model.classes) == ("linear", 10)
+    assert (model.name, model.classes, model.default) == ("linear", 10, True)
     assert model.title.es == "Modelo lineal de prueba"
 
 

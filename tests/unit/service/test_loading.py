@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from service.bundles import Bundle, find_bundles
 from service.errors import BundleError
-from service.loading import choose_bundle
+from service.loading import choose_bundle, wanted_bundles
 from service.settings import Settings
 from tests.bundles import write_bundle
 
@@ -43,3 +44,42 @@ def test_a_choice_that_is_none_is_told_with_what_to_do(
     settings = Settings(model=asked, bundles=Path("somewhere"))
     with pytest.raises(BundleError, match=told):
         choose_bundle(bundles[:count], settings)
+
+
+@pytest.mark.parametrize(
+    ("model", "models", "default", "served"),
+    [
+        ("a", "", "a/10", ["a/10", "b/1"]),
+        ("a/9", "", "a/9", ["a/9", "b/1"]),
+        ("b", "a/9, a/10", "b/1", ["a/9", "a/10", "b/1"]),
+        ("a", "a", "a/10", ["a/10"]),
+        ("a/9", "a", "a/9", ["a/9", "a/10"]),
+    ],
+)
+def test_beside_the_default_the_newest_of_each_name_is_served_or_what_is_named(
+    bundles: tuple[Bundle, ...], model: str, models: str, default: str, served: list[str]
+) -> None:
+    folder = bundles[0].path.parents[1]
+    settings = Settings.model_validate({"bundles": folder, "model": model, "models": models})
+    wanted = wanted_bundles(settings)
+    assert "/".join(wanted.default.manifest.ref) == default
+    assert ["/".join(bundle.manifest.ref) for bundle in wanted.bundles] == served
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [({"models": "c"}, "no bundle c "), ({"max_models": 1}, "ROTULO_MAX_MODELS")],
+)
+def test_what_cannot_be_served_is_told_with_what_to_do(
+    bundles: tuple[Bundle, ...], given: dict[str, object], told: str
+) -> None:
+    folder = bundles[0].path.parents[1]
+    settings = Settings.model_validate({"bundles": folder, "model": "a", **given})
+    with pytest.raises(BundleError, match=told):
+        wanted_bundles(settings)
+
+
+@pytest.mark.parametrize("models", ["a b", "../a", "a/b/c"])
+def test_a_bundle_that_cannot_be_named_so_is_refused(models: str) -> None:
+    with pytest.raises(ValidationError):
+        Settings.model_validate({"models": models})

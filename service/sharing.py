@@ -1,0 +1,83 @@
+"""What the models of one process share, so that cores and threads do not grow with their number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from service.cores import usable_cores
+from service.metrics import Metrics
+from service.settings import Settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Shared:
+    """Threads that decode, threads that run sessions, and how many images wait in all."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.workers = settings.inference_threads or usable_cores()
+        self.decoders = ThreadPoolExecutor(
+            settings.decode_threads or usable_cores(), thread_name_prefix="decode"
+        )
+        self._inference = ThreadPoolExecutor(self.workers, "inference")
+        self._metrics = metrics
+        self._depths: dict[ModelQueue, int] = {}
+
+    def lend_inference(self) -> Executor:
+        """Return the threads that run sessions, for a borrower who cannot shut them down."""
+        return _Lent(self._inference)
+
+    def queue(self) -> ModelQueue:
+        """Return an observer for one model's batcher."""
+        return ModelQueue(self._metrics, self._depths)
+
+    def close(self) -> None:
+        """End the threads; one that is stuck is left behind."""
+        self.decoders.shutdown(wait=False, cancel_futures=True)
+        self._inference.shutdown(wait=False)
+
+
+class ModelQueue:
+    """Observes the batcher of one model, and tells the metrics what waits for all of them."""
+
+    def __init__(self, metrics: Metrics, depths: dict[ModelQueue, int]) -> None:
+        self._metrics = metrics
+        self._depths = depths
+
+    def queue_changed(self, depth: int) -> None:
+        """Learn how many images wait for this model."""
+        self._depths[self] = depth
+        self._metrics.queue_changed(sum(self._depths.values()))
+
+    def batch_ran(self, size: int, seconds: float) -> None:
+        """Pass it on."""
+        self._metrics.batch_ran(size, seconds)
+
+    def batch_failed(self, size: int) -> None:
+        """Pass it on."""
+        self._metrics.batch_failed(size)
+
+    def job_waited(self, seconds: float) -> None:
+        """Pass it on."""
+        self._metrics.job_waited(seconds)
+
+    def leave(self) -> None:
+        """Count no more: the model is gone, and nothing waits for it."""
+        self._depths.pop(self, None)
+
+
+class _Lent(Executor):
+    """Threads of someone else's."""
+
+    def __init__(self, owner: Executor) -> None:
+        self._owner = owner
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run a call on the owner's threads."""
+        return self._owner.submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  # its signature
+        """Do nothing: the owner ends them."""
