@@ -25,7 +25,7 @@ serve: $(SERVE_VENV)/.locked  ## serve on http://127.0.0.1:8000 (PORT=8080 for a
 	@exec $(SERVE)/python -m service serve --host 127.0.0.1 --port $(PORT)
 
 test: $(DEV_VENV)/.locked programs  ## run every check: lint, types, import directions, tests, coverage
-	@$(DEV)/python -m pytest --cov
+	@$(DEV)/python -m pytest --cov --numprocesses=2 --dist=loadfile
 	@for package in service training export; do \
 		report=$$($(DEV)/coverage report --include="$$package/*") || { echo "$$report"; exit 1; }; \
 	done
