@@ -22,6 +22,7 @@ from training.errors import DataError, RunError
 from training.evaluate import Evaluation, recorded_evaluation
 from training.figures import learning_curves, mosaic, reliability_diagram
 from training.fit import build_model, count, splits_of
+from training.following import kept_epoch
 from training.run import Run, RunConfig, write_atomically
 from training.settings import TrainingSettings
 from training.spanish import day, duration, number, percent, significant
@@ -69,6 +70,7 @@ class Content:
     varied: str | None
     weights: Weights
     history: list[dict[str, float]]
+    kept: int | None
     curves: str | None
     calibration: dict[str, Any] | None
     evaluation: Evaluation | None
@@ -131,6 +133,7 @@ def gather(
         varied=mosaic(varied(splits.train, run.config), SCALE) if splits else None,
         weights=_weights(run.config),
         history=history,
+        kept=kept_epoch(recipe.fit, history) if history and recipe.fit.keep_best else None,
         curves=learning_curves(history) if history else None,
         calibration=_recorded(run, "calibration.json"),
         evaluation=evaluation,

@@ -315,3 +315,16 @@ def test_a_bundle_of_another_run_is_refused(
 def test_a_folder_without_a_manifest_is_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"manifest\.json is no manifest that can be read"):
         read_manifest(tmp_path)
+
+
+def test_a_shortened_schedule_and_the_epoch_that_is_kept_are_told(
+    tmp_path: Path, settings: TrainingSettings
+) -> None:
+    fit = TINY.fit.lasting(2).model_copy(update={"keep_best": "val_loss"})
+    recipe = TINY.model_copy(update={"fit": fit})
+    run = Run.start(tmp_path / "short", RunConfig(recipe=recipe))
+    run.write_history([HISTORY[1], HISTORY[0]])
+    words = page_of(run, settings).words()
+    assert "2 de 2 (la receta prevé 3)" in words
+    assert "La receta prevé 3 épocas" in words
+    assert "Época que queda 1" in words

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+from typer.testing import CliRunner
+
+from bench.accuracy import contradictions, gather, main, page
+from training.recipe import Recipe
+from training.recipes import find_recipe
+from training.run import Run, RunConfig
+
+app = typer.Typer()
+app.command()(main)
+MLP = find_recipe("mlp-sgd-relu-1")
+
+
+def write_finished(
+    folder: Path, recipe: Recipe, *, seed: int, validation: float, test: float | None = None
+) -> None:
+    """Write a run folder as a fit leaves it, without its weights' content."""
+    run = Run.start(
+        folder / f"{recipe.name}-{recipe.fit.epochs}-{seed}", RunConfig(recipe=recipe, seed=seed)
+    )
+    run.write("environment.json", {"device": "CPU (abacus, 2 cores)"})
+    run.write("model.json", {"parameters": 1_578_506, "total": 1_578_506})
+    run.write("calibration.json", {"temperature": 1.0, "accuracy": validation})
+    run.write_history([{"epoch": epoch, "seconds": 60.0} for epoch in range(1, 4)])
+    run.weights.touch()
+    if test is not None:
+        run.write("evaluation.json", evaluation(test))
+
+
+def evaluation(accuracy: float) -> dict[str, object]:
+    return {
+        "subject": "model.weights.h5",
+        "sha256": "0" * 64,
+        "conditions": "Keras",
+        "n": 10_000,
+        "accuracy": accuracy,
+        "accuracy_interval": [accuracy, accuracy],
+        "top5": 0.9,
+        "negative_log_likelihood": 1.0,
+        "brier": 0.5,
+        "temperature": 1.0,
+        "ece_before": 0.1,
+        "ece_after": 0.1,
+        "per_class": [],
+        "confusion": [],
+    }
+
+
+def shortened(recipe: Recipe, epochs: int) -> Recipe:
+    return recipe.model_copy(update={"fit": recipe.fit.lasting(epochs)})
+
+
+def test_seeds_are_one_row_and_schedules_are_not(tmp_path: Path) -> None:
+    for seed, accuracy in enumerate((0.50, 0.54)):
+        write_finished(tmp_path, shortened(MLP, 3), seed=seed, validation=accuracy, test=accuracy)
+    write_finished(tmp_path, shortened(MLP, 5), seed=0, validation=0.56)
+    Run.start(tmp_path / "unfinished", RunConfig(recipe=find_recipe("resnet20")))
+    three, five = gather(tmp_path)
+    assert (three.runs, five.runs) == (2, 1)
+    table = page((three, five))
+    assert (
+        "| `mlp-sgd-relu-1` | 54.14 % validation (study) | 52.00 ± 2.83 % | 52.00 ± 2.83 % | 2 | "
+        "1,578,506 | 3 of 50 | 3.0 min | 1 |"
+    ) in table
+    assert "| 56.00 % | – | 1 | 1,578,506 | 5 of 50 (3 done) | 3.0 min | 1 |" in table
+    assert "- Machine 1: CPU (abacus, 2 cores)." in table
+    assert "contradicts" not in table
+
+
+def test_what_contradicts_the_study_gets_a_sentence(tmp_path: Path) -> None:
+    write_finished(tmp_path, shortened(MLP, 3), seed=0, validation=0.40)
+    (row,) = gather(tmp_path)
+    (sentence,) = contradictions(row)
+    assert "40.00 % on validation here, 54.14 % by the study, 14.1 points less" in sentence
+    assert "Ours had 3 of 50 epochs." in sentence
+    assert sentence in page((row,))
+
+
+def test_figures_of_other_data_or_of_another_split_contradict_nothing(tmp_path: Path) -> None:
+    write_finished(tmp_path, find_recipe("densenet-c05"), seed=0, validation=0.9)
+    write_finished(tmp_path, find_recipe("cnn-4"), seed=0, validation=0.1)
+    rows = tuple(gather(tmp_path))
+    assert [list(contradictions(row)) for row in rows] == [[], []]
+    assert "69.09 % validation of fer2013 (study)" in page(rows)
+
+
+def test_the_command_writes_the_page(tmp_path: Path) -> None:
+    write_finished(tmp_path / "runs", MLP, seed=0, validation=0.55)
+    out = tmp_path / "accuracy.md"
+    done = CliRunner().invoke(app, [str(tmp_path / "runs"), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert out.read_text("utf-8").startswith("# What each recipe reaches")
