@@ -44,7 +44,7 @@ CASES = [
     Case(400, "malformed-multipart", kwargs=raw(b"--x--", "multipart/form-data")),
     Case(404, "not-found", "GET", "/nada"),
     Case(404, "not-found", "GET", "/v1/labels/"),
-    Case(404, "not-found", "GET", "/docs"),
+    Case(404, "not-found", "GET", "/redoc"),
     Case(404, "unknown-model", "GET", "/v1/models/other"),
     Case(405, "method-not-allowed", "GET"),
     Case(405, "method-not-allowed", "DELETE", "/livez"),
