@@ -53,5 +53,7 @@ def write_parquet(
     rows = [{"bytes": data, "path": name} for name, data in images.items()]
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     table = pa.table({"label": list(range(len(rows))), "image": pa.array(rows, kind)})
-    pq.write_table(table, path, row_group_size=row_group_size)
+    pq.write_table(
+        table, path, row_group_size=row_group_size, compression="none", use_dictionary=False
+    )
     return path

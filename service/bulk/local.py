@@ -30,6 +30,10 @@ AHEAD: Final = 3
 """Chunks under way a worker: one at work, one at its door, one being read."""
 
 
+WORKERS_INFER_ON: Final = frozenset({"cpu"})
+"""Providers of which every process may have a session; on others the main process has the one."""
+
+
 class LocalEngine:
     """Labels on this machine's cores."""
 
@@ -38,11 +42,11 @@ class LocalEngine:
 
     def run(self, job: Job) -> None:
         """Label every unit that is missing."""
-        infers = job.classifier.provider == "cpu"
+        infers = job.classifier.provider in WORKERS_INFER_ON
         order = WorkerOrder(job.bundle.path, job.plan.labelling, job.batch, infers)
         labeller = BatchLabeller(job.classifier, job.plan.labelling, job.batch)
         parts = _OpenParts(job)
-        with _Workers(order, self._workers) as workers:
+        with Workers(order, self._workers) as workers:
             for chunk in _chunks(job):
                 parts.expect(chunk)
                 for ended, worked in workers.submit(chunk):
@@ -98,7 +102,7 @@ class _OpenParts:
         self._job.progress.advance(images=len(rows), failed=failed, source_bytes=chunk.source_bytes)
 
 
-class _Workers:
+class Workers:
     """A pool of processes with bounded work under way, which outlives the death of its workers."""
 
     def __init__(self, order: WorkerOrder, count: int) -> None:

@@ -1,7 +1,8 @@
 """Images in Parquet, as Hugging Face lays them out: a column of ``{bytes, path}``.
 
-A column of plain binary is taken too, where its name says that it holds images. Only pages are in
-memory, and of all columns only this one is read.
+A column of plain binary is taken too, where its name says that it holds images. Of all columns only
+this one is read, a row group at a time, because Arrow decodes no less; what `datasets` writes has
+100 images in each.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from service.bulk.places import Found, Place
 NAMES: Final = ("image", "img", "bytes", "jpg", "jpeg", "png", "webp")
 """Names of a column of images, the likeliest first."""
 
-_PAGE_BYTES: Final = 2**20
+MOST_GROUP_BYTES: Final = 2**30
+"""Images in one row group, which are in memory together, about twice."""
 
 
 def row_groups(place: Place, found: Found) -> tuple[int, ...]:
@@ -26,7 +28,8 @@ def row_groups(place: Place, found: Found) -> tuple[int, ...]:
     That row becomes the one that says so, when it is read.
 
     Raises:
-        SourceUnreadable: the file has no column of images, and what it has instead.
+        SourceUnreadable: the file has no column of images, and what it has instead; or its row
+            groups are too large for memory.
     """
     arrow = load_pyarrow(found.path)
     with place.open(found) as file:
@@ -34,9 +37,16 @@ def row_groups(place: Place, found: Found) -> tuple[int, ...]:
             parquet = arrow.parquet.ParquetFile(file)
         except (arrow.ArrowInvalid, OSError):
             return (1,)
-        _column(arrow, parquet.schema_arrow, found.path)
-        metadata = parquet.metadata
-        return tuple(metadata.row_group(n).num_rows for n in range(metadata.num_row_groups))
+        name, _ = _column(arrow, parquet.schema_arrow, found.path)
+        groups = [parquet.metadata.row_group(n) for n in range(parquet.metadata.num_row_groups)]
+        largest = max((_column_bytes(group, name) for group in groups), default=0)
+        if largest > MOST_GROUP_BYTES:
+            reason = (
+                f"a row group of {largest} bytes is too large to be held in memory; write the file "
+                f"again with smaller ones (row_group_size=100)"
+            )
+            raise SourceUnreadable(location=found.path, reason=reason)
+        return tuple(group.num_rows for group in groups)
 
 
 @contextmanager
@@ -50,7 +60,7 @@ def open_rows(
     """
     arrow = load_pyarrow(found.path)
     with place.open(found) as file:
-        parquet = arrow.parquet.ParquetFile(file, buffer_size=_PAGE_BYTES, pre_buffer=False)
+        parquet = arrow.parquet.ParquetFile(file, pre_buffer=False)
         name, is_struct = _column(arrow, parquet.schema_arrow, found.path)
         batches = parquet.iter_batches(
             batch_size=batch, row_groups=list(groups), columns=[name], use_threads=False
@@ -88,6 +98,15 @@ def _column(arrow: Any, schema: Any, path: str) -> tuple[str, bool]:  # noqa: AN
     columns = ", ".join(f"{field.name} ({field.type})" for field in schema)
     raise SourceUnreadable(
         location=path, reason=f"no column of images {{bytes, path}} among {columns}"
+    )
+
+
+def _column_bytes(group: Any, name: str) -> int:  # noqa: ANN401  # untyped
+    columns = (group.column(n) for n in range(group.num_columns))
+    return sum(
+        column.total_uncompressed_size
+        for column in columns
+        if column.path_in_schema.split(".")[0] == name
     )
 
 

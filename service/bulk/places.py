@@ -19,7 +19,7 @@ from service.bulk.errors import BulkError, MissingExtra, SourceChanged, SourceUn
 from service.bulk.rows import Failure
 from service.errors import EmptyBody, PayloadTooLarge, UnreadableFile
 
-_PAGE: Final = 1000
+S3_PAGE: Final = 1000
 """Objects in one answer of S3, the most that it gives."""
 
 
@@ -197,7 +197,11 @@ class Remote:
     def _pages(self, path: str) -> Iterator[dict[str, Any]]:
         """Yield the objects below a prefix without ever holding more than one page of them."""
         bucket, _, key = path.partition("/")
-        asked = {"Bucket": bucket, "Prefix": f"{key.rstrip('/')}/" if key else "", "MaxKeys": _PAGE}
+        asked = {
+            "Bucket": bucket,
+            "Prefix": f"{key.rstrip('/')}/" if key else "",
+            "MaxKeys": S3_PAGE,
+        }
         while True:
             page = self._system.call_s3("list_objects_v2", **asked)
             for entry in page.get("Contents", ()):

@@ -32,6 +32,9 @@ AHEAD_BYTES: Final = 32 * 2**20
 AHEAD_FILES: Final = 64
 """What may be fetched ahead of image files; many small requests at once hide a network's delay."""
 
+ROWS_AT_ONCE: Final = 4
+"""Rows of Parquet that become bytes at once, beside the row group that they come from."""
+
 _TAR_DAMAGES: Final = (tarfile.TarError, OSError, EOFError, lzma.LZMAError, zlib.error)
 
 
@@ -170,7 +173,7 @@ class UnitReader:
         total = sum(entry.groups) or 1
         position = -1
         try:
-            with open_rows(self._place(entry), entry.found, groups, CHUNK_IMAGES) as rows:
+            with open_rows(self._place(entry), entry.found, groups, ROWS_AT_ONCE) as rows:
                 for position, (data, path) in enumerate(rows):
                     content = None if is_done(position) else _checked(data, limit)
                     row = first_row + position
