@@ -70,7 +70,8 @@ def fit(
         _record(run, splits, policy)
         with strategy.scope():
             model = build_model(recipe)
-            if not run.checkpoints.exists():
+            # The folder is there before its first checkpoint is.
+            if not tf.train.latest_checkpoint(str(run.checkpoints)):
                 _load_published_weights(model, recipe, settings)
             _adapt(model, splits.train.images)
         run.write("model.json", {"parameters": count(model), "total": model.count_params()})

@@ -41,7 +41,7 @@ def build_resnet_v2(config: ResNetV2, shape: tuple[int, int, int], classes: int)
         raise ValueError(f"depth {config.depth} is not 9n + 2")
     images = keras.Input(shape, dtype="uint8", name="image")
     x = Standardise(name="standardise")(images)
-    x = _activated(_convolution(x, config.width, 3, l2=config.l2))
+    x = _convolution(x, config.width, 3, l2=config.l2)
     inner = config.width
     for stage in range(STAGES):
         outer = 4 * config.width if not stage else 2 * inner

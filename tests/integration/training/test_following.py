@@ -13,7 +13,7 @@ import pytest
 from tests.colours import colours, write_colours
 from tests.runs import many_colours, write_many_colours
 from training.__main__ import main
-from training.errors import RecipeError
+from training.errors import DataError, RecipeError
 from training.fit import fit, load_model
 from training.following import best_epoch, kept_epoch
 from training.progress import JsonProgress
@@ -170,7 +170,11 @@ def test_without_its_weights_a_fit_ends_before_it_starts(
     assert "vgg16_weights" in row["problem"]
     assert "is missing" in row["problem"]
     assert row["accuracy"] is None
-    assert not (tmp_path / "runs" / "weightless-train-0" / "checkpoints").exists()
+    # A run that was killed before its first checkpoint has a folder for it all the same.
+    run = Run.open(tmp_path / "runs" / "weightless-train-0")
+    run.checkpoints.mkdir()
+    with pytest.raises(DataError, match=r"vgg16_weights.* is missing"):
+        fit(run, TrainingSettings(), JsonProgress())
 
 
 def test_images_that_are_too_small_for_a_network_are_told_so(
