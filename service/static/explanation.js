@@ -56,7 +56,9 @@ function figure(file, { grid, sentence }) {
   grid.values.forEach((row, y) =>
     row.forEach((value, x) => {
       const cell = document.createElementNS(SVG, "rect");
-      const facts = { x, y, width: 1, height: 1, "fill-opacity": (DARKEST * (1 - value)).toFixed(3) };
+      const darkness = (DARKEST * (1 - value)).toFixed(3);
+      const facts = { x, y, width: 1, height: 1, "fill-opacity": darkness };
+      if (value >= OUTLINED_FROM) facts["vector-effect"] = "non-scaling-stroke";
       for (const [name, fact] of Object.entries(facts)) cell.setAttribute(name, fact);
       if (value >= OUTLINED_FROM) cell.classList.add("heavy");
       cells.append(cell);
