@@ -75,7 +75,13 @@ def export(  # noqa: PLR0913 - each is an option of the command line
     opened.require_finished()
     settings = TrainingSettings()
     data = opened.config.recipe.data
-    wording = _wording(name or data, version, _title(title_es, title_en), resize, resampling)
+    wording = _wording(
+        name or opened.config.recipe.data_name,
+        version,
+        _title(title_es, title_en),
+        resize,
+        resampling,
+    )
     calibration = read_calibration(opened, Run.open(calibration_from) if calibration_from else None)
     measure = (
         _measure(opened, settings, calibration.temperature, again=evaluate_again)

@@ -41,7 +41,7 @@ def describe(run: Run, wording: Wording, graph: Graph, calibration: Calibration)
         ExportError: the data set has no title, and none is given.
     """
     data_set = find_data_set(run.config.recipe.data)
-    title = wording.title or TITLES.get(data_set.name)
+    title = wording.title or (None if data_set.own else TITLES.get(data_set.name))
     if title is None:
         raise ExportError(f"{data_set.name} has no title; give one by --title-es and --title-en")
     height, width, channels = data_set.shape

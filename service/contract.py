@@ -6,6 +6,7 @@ exist once. It loads Pillow, NumPy and Pydantic; no web framework, no ONNX Runti
 
 from __future__ import annotations
 
+from service.errors import ImageTooLarge, UndecodableImage, UnsupportedImage
 from service.images import DecodedImage, decode_image
 from service.manifest import (
     MANIFEST_FILE,
@@ -33,6 +34,7 @@ __all__ = [
     "Familiarity",
     "Figure",
     "Filter",
+    "ImageTooLarge",
     "InputSpec",
     "Label",
     "LocalisedText",
@@ -40,6 +42,8 @@ __all__ = [
     "Pixels",
     "Provenance",
     "Resize",
+    "UndecodableImage",
+    "UnsupportedImage",
     "decode_image",
     "placement",
     "to_pixels",

@@ -1,10 +1,9 @@
 """What the command line may change in a recipe; the run folder and its name tell that it did."""
 
 from dataclasses import dataclass
-from pathlib import PurePath
 
 from training.errors import RecipeError
-from training.recipe import Backbone, Recipe
+from training.recipe import Backbone, OwnData, Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +11,7 @@ class Adjustment:
     """Other epochs, other data, or no ImageNet weights; None and False change nothing."""
 
     epochs: int | None = None
-    data: str | None = None
+    data: str | OwnData | None = None
     from_scratch: bool = False
 
     def apply(self, recipe: Recipe) -> Recipe:
@@ -36,7 +35,7 @@ class Adjustment:
         if self.epochs not in {None, recipe.fit.epochs}:
             parts.append(f"-{self.epochs}-epochs")
         if self.data not in {None, recipe.data}:
-            parts.append(f"-{PurePath(str(self.data)).name}")
+            parts.append(f"-{self.apply(recipe).data_name}")
         if self.from_scratch:
             parts.append("-from-scratch")
         return "".join(parts)

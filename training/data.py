@@ -6,7 +6,6 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +14,11 @@ from training.cifar_archive import read_archive
 from training.datasets import DataSet, find_data_set
 from training.download import fetch
 from training.errors import DataError
+from training.layouts import Half
+from training.own_data import OwnData
+from training.own_images import Labelled, read_half
 from training.parquet import read_parquet
 from training.settings import TrainingSettings
-
-Half = Literal["train", "test"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Splits:
     sha256: str
 
 
-def load_splits(name: str, settings: TrainingSettings, *, seed: int = 0) -> Splits:
+def load_splits(data: str | OwnData, settings: TrainingSettings, *, seed: int = 0) -> Splits:
     """The training half, split into training and validation, stratified by class.
 
     The same seed gives the same split on any machine.
@@ -49,28 +49,38 @@ def load_splits(name: str, settings: TrainingSettings, *, seed: int = 0) -> Spli
     Raises:
         DataError: a file is missing, short, damaged or not the expected one.
     """
-    data_set = find_data_set(name)
+    data_set = find_data_set(data)
     whole = _load_half(data_set, "train", settings)
     train, validation = _stratify(whole.labels, data_set.validation_size, seed)
     return Splits(_take(whole, train), _take(whole, validation), data_set.train_sha256)
 
 
-def load_whole_training_half(name: str, settings: TrainingSettings) -> Split:
+def load_whole_training_half(data: str | OwnData, settings: TrainingSettings) -> Split:
     """Training and validation together, for the last fit of a recipe that is already frozen.
 
     Raises:
         DataError: as for `load_splits`.
     """
-    return _load_half(find_data_set(name), "train", settings)
+    return _load_half(find_data_set(data), "train", settings)
 
 
-def load_test(name: str, settings: TrainingSettings) -> Split:
+def load_test(data: str | OwnData, settings: TrainingSettings) -> Split:
     """The test half. Only `training.evaluate` calls this.
 
     Raises:
-        DataError: as for `load_splits`.
+        DataError: as for `load_splits`, or there is no test half.
     """
-    return _load_half(find_data_set(name), "test", settings)
+    data_set = find_data_set(data)
+    if not data_set.test_size:
+        raise DataError(
+            data_set.name, "has no test half", "Put pictures by class into train/ and test/."
+        )
+    return _load_half(data_set, "test", settings)
+
+
+def split_of(labelled: Labelled) -> Split:
+    """Images and labels as a split."""
+    return Split(*labelled)
 
 
 def split_digest(split: Split) -> str:
@@ -86,14 +96,34 @@ def class_counts(split: Split, classes: int) -> list[int]:
 
 
 def _load_half(data_set: DataSet, half: Half, settings: TrainingSettings) -> Split:
+    if data_set.own is not None:
+        return _own_half(data_set.own, half, settings)
     if settings.data_dir is not None:
         source = _local_file(data_set, half, settings.data_dir)
         images, labels = read_parquet(source, data_set.shape)
-    else:
+    elif data_set.archive is not None:
         source = fetch(data_set.archive, settings.cache_dir / data_set.name)
         images, labels = read_archive(source, half)
+    else:
+        raise DataError(data_set.name, "is published nowhere", "Point ROTULO_DATA_DIR at a copy.")
     split = Split(images, labels)
     _check(split, data_set, half, source)
+    return split
+
+
+def _own_half(own: OwnData, half: Half, settings: TrainingSettings) -> Split:
+    """The pictures where they were, or under their name in ROTULO_DATA_DIR."""
+    path = Path(own.path)
+    if not path.exists() and settings.data_dir is not None:
+        path = settings.data_dir / own.name
+    _, labelled = read_half(path, half, own.input)
+    split = split_of(labelled)
+    if split_digest(split) != (own.train_sha256 if half == "train" else own.test_sha256):
+        raise DataError(
+            path,
+            f"its {half} pictures are not those that the run began with",
+            "Put them back as they were, or begin another run.",
+        )
     return split
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from training.errors import DataError
+from training.own_data import OwnData
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +31,20 @@ class DataSet:
     """A labelled set of images of one size.
 
     `train_sha256` and `test_sha256` are digests of the uint8 pixels [N, H, W, C] in the official
-    order followed by the uint8 labels [N], whatever file they came from.
+    order followed by the uint8 labels [N], whatever file they came from. A public one has an
+    `archive`, a person's own one is `own`; the latter may have no test half.
     """
 
     name: str
-    archive: Archive
+    archive: Archive | None
     shape: tuple[int, int, int]
     classes: tuple[ClassName, ...]
     train_size: int
     test_size: int
     validation_size: int
     train_sha256: str
-    test_sha256: str
+    test_sha256: str | None
+    own: OwnData | None = None
 
 
 CIFAR10 = DataSet(
@@ -87,15 +90,38 @@ def register_data_set(data_set: DataSet) -> DataSet:
     return data_set
 
 
-def find_data_set(name: str) -> DataSet:
-    """The data set of that name.
+def registered(name: str) -> bool:
+    """Whether there is a data set of that name."""
+    return name in _registry
+
+
+def find_data_set(data: str | OwnData) -> DataSet:
+    """The data set of that name, or of a person's own.
 
     Raises:
         DataError: there is none.
     """
+    if isinstance(data, OwnData):
+        return _of_ones_own(data)
+    name = data
     if name not in _registry:
         raise DataError(name, "is no known data set", f"Known: {', '.join(_registry)}.")
     return _registry[name]
+
+
+def _of_ones_own(data: OwnData) -> DataSet:
+    return DataSet(
+        name=data.name,
+        archive=None,
+        shape=(data.input.height, data.input.width, data.input.channels),
+        classes=tuple(ClassName(label.id, label.es, label.en) for label in data.classes),
+        train_size=data.train_size,
+        test_size=data.test_size,
+        validation_size=data.validation_size,
+        train_sha256=data.train_sha256,
+        test_sha256=data.test_sha256,
+        own=data,
+    )
 
 
 register_data_set(CIFAR10)

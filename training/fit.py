@@ -149,7 +149,7 @@ def _record(run: Run, splits: Splits, policy: str) -> None:
     environment = {"commit": commit(), "precision": policy, **device.describe()}
     run.write("environment.json", {**environment, "versions": versions()})
     sizes = {"train": len(splits.train), "validation": len(splits.validation)}
-    run.write("data.json", {"name": run.config.recipe.data, "sha256": splits.sha256, **sizes})
+    run.write("data.json", {"name": run.config.recipe.data_name, "sha256": splits.sha256, **sizes})
 
 
 def _load_published_weights(model: keras.Model, recipe: Recipe, settings: TrainingSettings) -> None:

@@ -26,15 +26,20 @@ def read_parquet(
         DataError: the file is no Parquet, lacks a column, or holds an image that cannot be read
             or is of another size; the message names the file and the row.
     """
-    table = _table(path)
-    column = _image_column(path, table)
+    table = read_table(path)
+    column = image_column(path, table)
     images = np.empty((len(table), *shape), np.uint8)
     for row, value in enumerate(table.column(column)):
         images[row] = _decode(path, row, value["bytes"].as_py(), shape)
     return images, table.column(LABEL_COLUMN).to_numpy().astype(np.int64)
 
 
-def _table(path: Path) -> pa.Table:
+def read_table(path: Path) -> pa.Table:
+    """A whole Parquet file.
+
+    Raises:
+        DataError: the file is no Parquet, or not a whole one.
+    """
     try:
         return pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
@@ -43,8 +48,12 @@ def _table(path: Path) -> pa.Table:
         ) from error
 
 
-def _image_column(path: Path, table: pa.Table) -> str:
-    """The name of the column of images, once the layout is known to be right."""
+def image_column(path: Path, table: pa.Table) -> str:
+    """The name of the column of images, once the layout is known to be right.
+
+    Raises:
+        DataError: the file lacks a column of images, or one of labels.
+    """
     fields = {field.name: field.type for field in table.schema}
     labelled = pa.types.is_integer(fields.get(LABEL_COLUMN, pa.null()))
     for name in IMAGE_COLUMNS:

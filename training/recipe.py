@@ -44,6 +44,7 @@ from training.optimisation import (
     Steps,
     Triangle,
 )
+from training.own_data import OwnData
 from training.part import Part, UnitInterval
 from training.variation import Augmentation, Mix, RandAugment
 
@@ -98,11 +99,16 @@ class Recipe(Part):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     family: str
     summary: str
-    data: str = "cifar10"
+    data: str | OwnData = "cifar10"
     model: Model
     augmentation: Augmentation = Augmentation()
     fit: Fit
     views: Views = "single"
+
+    @property
+    def data_name(self) -> str:
+        """What the data set is called, registered or a person's own."""
+        return self.data if isinstance(self.data, str) else self.data.name
 
 
 __all__ = [
@@ -126,6 +132,7 @@ __all__ = [
     "Monitor",
     "NesterovSgd",
     "Optimiser",
+    "OwnData",
     "Part",
     "PlainCnn",
     "Plateau",

@@ -18,7 +18,7 @@ Epochs = Annotated[
     typer.Option(min=1, help="Fewer or more epochs than the recipe's, its schedule in proportion."),
 ]
 DataSetName = Annotated[
-    str | None, typer.Option("--data", help="Another data set than the recipe's.")
+    str | None, typer.Option("--data", help="Another data set than the recipe's: a name or a path.")
 ]
 FromScratch = Annotated[
     bool, typer.Option("--from-scratch", help="Do without ImageNet weights, on purpose.")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from training.adjusting import Adjustment
+from training.commands.choosing import ChosenData, Grey, Size
 from training.recipes import find_family, find_recipe
 from training.settings import TrainingSettings
 from training.tables import grid_table
@@ -29,6 +29,8 @@ def fit(  # noqa: PLR0913 - each is a flag
     seed: Seed = 0,
     epochs: Epochs = None,
     dataset: DataSetName = None,
+    size: Size = None,
+    grey: Grey = False,
     from_scratch: FromScratch = False,
     on: Annotated[
         str, typer.Option(help="`train`, or `all` for the last fit of a settled recipe.")
@@ -38,7 +40,8 @@ def fit(  # noqa: PLR0913 - each is a flag
     """Fit a recipe, or go on where it was stopped."""
     if on not in {"train", "all"}:
         raise typer.BadParameter("--on takes `train` or `all`")
-    found, adjustment = find_recipe(recipe), Adjustment(epochs, dataset, from_scratch)
+    found = find_recipe(recipe)
+    adjustment = ChosenData(dataset, size, grey).adjust(found, epochs, from_scratch=from_scratch)
     chosen = adjustment.apply(found)
     from training.fit import fit as fit_run
     from training.progress import BarProgress, JsonProgress
@@ -57,18 +60,22 @@ def fit(  # noqa: PLR0913 - each is a flag
         console.print(f"Finished: {folder}")
 
 
-def grid(
+def grid(  # noqa: PLR0913 - each is a flag
     family: Annotated[str, typer.Argument(help="A family of recipes; `list` shows them.")],
     *,
     seed: Seed = 0,
     epochs: Epochs = None,
     dataset: DataSetName = None,
+    size: Size = None,
+    grey: Grey = False,
     from_scratch: FromScratch = False,
     as_json: Json = False,
 ) -> None:
     """Fit all recipes of a family, one after another; asked again, go on where it was stopped."""
-    adjustment, recipes = Adjustment(epochs, dataset, from_scratch), find_family(family)
-    chosen = [(recipe, adjustment.apply(recipe)) for recipe in recipes]
+    data, recipes = ChosenData(dataset, size, grey), find_family(family)
+    chosen = [
+        (recipe, data.adjust(recipe, epochs, from_scratch=from_scratch)) for recipe in recipes
+    ]
     from training.grid import fit_all
     from training.progress import BarProgress, JsonProgress
     from training.run import RunConfig
@@ -77,9 +84,9 @@ def grid(
     runs = [
         (
             settings.runs_dir / f"{recipe.name}-train-{seed}{adjustment.suffix(recipe)}",
-            RunConfig(recipe=adjusted, seed=seed),
+            RunConfig(recipe=adjustment.apply(recipe), seed=seed),
         )
-        for recipe, adjusted in chosen
+        for recipe, adjustment in chosen
     ]
 
     def shown(name: str) -> BarProgress | JsonProgress:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from training.adjusting import Adjustment
+from training.commands.choosing import ChosenData, Grey, Size
 from training.recipes import all_recipes, find_family, find_recipe, reported
 from training.settings import TrainingSettings
 from training.tables import reported_in_words
@@ -40,17 +40,20 @@ def list_recipes(
     console.print(table)
 
 
-def augmentations(
+def augmentations(  # noqa: PLR0913 - each is a flag
     recipe: RecipeName,
     *,
     out: Annotated[Path, typer.Option(help="The picture, a PNG.")],
     dataset: DataSetName = None,
+    size: Size = None,
+    grey: Grey = False,
     seed: Seed = 0,
     images: Annotated[int, typer.Option(min=1, max=64, help="How many images to show.")] = 8,
     as_json: Json = False,
 ) -> None:
     """Draw what a recipe's augmentation does: an image a row, as it is and then by epoch."""
-    chosen = Adjustment(data=dataset).apply(find_recipe(recipe))
+    found = find_recipe(recipe)
+    chosen = ChosenData(dataset, size, grey).adjust(found).apply(found)
     from training.data import load_splits
     from training.figures import mosaic_png
     from training.run import RunConfig
@@ -69,14 +72,20 @@ def augmentations(
 
 
 def data(
-    name: Annotated[str, typer.Argument(help="A data set.")] = "cifar10", *, as_json: Json = False
+    name: Annotated[str, typer.Argument(help="A data set: a name or a path.")] = "cifar10",
+    *,
+    size: Size = None,
+    grey: Grey = False,
+    as_json: Json = False,
 ) -> None:
     """Fetch a data set if need be, check it, and count what it holds."""
     from training.data import class_counts, load_splits
     from training.datasets import find_data_set
+    from training.describing import SIDE, describe
 
-    splits = load_splits(name, TrainingSettings())
-    classes = find_data_set(name).classes
+    described = describe(name, size or SIDE, grey=grey)
+    splits = load_splits(described, TrainingSettings())
+    classes = find_data_set(described).classes
     counts = {
         label.id: {"train": train, "validation": validation}
         for label, train, validation in zip(

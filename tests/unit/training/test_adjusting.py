@@ -49,6 +49,6 @@ def test_a_recipe_without_published_weights_has_none_to_do_without() -> None:
 
 def test_the_name_of_a_folder_tells_what_was_changed() -> None:
     recipe = find_recipe("vgg16-base")
-    changed = Adjustment(epochs=5, data="../photos/scenes", from_scratch=True)
-    assert changed.suffix(recipe) == "-5-epochs-scenes-from-scratch"
-    assert changed.apply(recipe).data == "../photos/scenes"
+    changed = Adjustment(epochs=5, data="cifar10", from_scratch=True)
+    assert changed.suffix(recipe) == "-5-epochs-from-scratch"
+    assert changed.apply(recipe).data == "cifar10"
