@@ -9,6 +9,7 @@ import structlog
 from starlette.requests import Request
 
 from service.answers import label_request, labels_answer, log_facts
+from service.deadlines import deadline_of
 from service.errors import InternalError, Overloaded, RotuloError
 from service.labeller import LabelledImage, Labeller, LabelRequest
 from service.language import language_of
@@ -37,7 +38,10 @@ async def label_files(request: Request, query: LabelQuery, labeller: Labeller) -
         await state.access.charge(request.scope, len(files) - 1, already=1)
         read_seconds = time.perf_counter() - started
         async with ClientPresence(request.receive):
-            ends = await asyncio.gather(*(_label_or_fail(labeller, file, asked) for file in files))
+            deadline = deadline_of(request)
+            ends = await asyncio.gather(
+                *(_label_or_fail(labeller, file, asked, deadline) for file in files)
+            )
     refusals = [end for end in ends if isinstance(end, Overloaded)]
     if len(refusals) == len(ends):
         raise refusals[-1]
@@ -66,13 +70,13 @@ async def label_files(request: Request, query: LabelQuery, labeller: Labeller) -
 
 
 async def _label_or_fail(
-    labeller: Labeller, file: bytes | RotuloError, asked: LabelRequest
+    labeller: Labeller, file: bytes | RotuloError, asked: LabelRequest, deadline: float
 ) -> LabelledImage | RotuloError:
     """Return how one file ended."""
     if isinstance(file, RotuloError):
         return file
     try:
-        return await labeller.label(file, asked)
+        return await labeller.label(file, asked, deadline=deadline)
     except Exception as error:  # noqa: BLE001  # whatever it is, the other files go on
         known = as_rotulo_error(error)
         if isinstance(known, InternalError):

@@ -114,10 +114,12 @@ class Batcher:
 
     def retry_after(self) -> float:
         """Return how many seconds what is here will take, at the measured service rate."""
-        if self._seconds_per_image is None:
-            return _RETRY_UNMEASURED
+        return _RETRY_UNMEASURED if self._seconds_per_image is None else self.backlog_seconds()
+
+    def backlog_seconds(self) -> float:
+        """Return the same, and 0 as long as nothing is measured."""
         images = len(self._queue) + len(self._alone) + sum(map(len, self._running.values()))
-        return images * self._seconds_per_image / self._workers
+        return images * (self._seconds_per_image or 0.0) / self._workers
 
     async def start(self) -> None:
         """Begin to take jobs; once in a batcher's life."""

@@ -15,6 +15,7 @@ An explanation costs some forty labellings, so it must never cost those who labe
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -120,7 +121,14 @@ class Explainer:
         if self._running >= self._bound:
             raise Overloaded(self._seconds or _RETRY_UNMEASURED)
 
-    async def explain(self, scorer: Scorer, data: bytes, class_index: int | None) -> Explanation:
+    async def explain(
+        self,
+        scorer: Scorer,
+        data: bytes,
+        class_index: int | None,
+        *,
+        deadline: float = math.inf,
+    ) -> Explanation:
         """Return on what a label of an image rests; the best label where none is named.
 
         Raises:
@@ -129,7 +137,7 @@ class Explainer:
             UnsupportedImage, ImageTooLarge, UndecodableImage: the image.
             InferenceFailed, NotReady: the model, or the service is stopping.
         """
-        deadline = asyncio.get_running_loop().time() + self._timeout
+        deadline = min(deadline, asyncio.get_running_loop().time() + self._timeout)
         with self._place(), self._admission.image():
             try:
                 async with asyncio.timeout_at(deadline):

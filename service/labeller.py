@@ -7,6 +7,7 @@ command line; both decode, run and decide with the same functions.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -88,6 +89,7 @@ class Labeller:
             observer=self._queue,
             executor=shared.lend_inference(),
         )
+        self._decoding = shared.decoding
         self._holders = 0
         self._let_go = asyncio.Event()
         self._let_go.set()
@@ -130,25 +132,31 @@ class Labeller:
         """Return how many seconds what is queued now will take."""
         return self._batcher.retry_after()
 
-    async def label(self, data: bytes, asked: LabelRequest) -> LabelledImage:
-        """Return what the model says about an image's bytes.
+    async def label(
+        self, data: bytes, asked: LabelRequest, *, deadline: float = math.inf
+    ) -> LabelledImage:
+        """Return what the model says about an image's bytes; a deadline is a ``loop.time()``.
 
         A caller who is cancelled gives its place free at once; a decoding that has begun runs to
         its end in its thread, and nobody waits for it.
 
         Raises:
-            Overloaded: as many images are in flight, or wait for the session, as may.
-            DeadlineExceeded: not ready within the time for a request.
+            Overloaded: as many images are in flight, or wait for the session, as may; or more work
+                lies before this one than can be done by its deadline.
+            DeadlineExceeded: not ready by the deadline, or within the time for a request.
             UnsupportedImage, ImageTooLarge, UndecodableImage: the image.
             InferenceFailed, NotReady: the model, or the service is stopping.
         """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._timeout
+        deadline = min(deadline, loop.time() + self._timeout)
         with self._admission.image():
+            self._refuse_hopeless(deadline - loop.time())
             submitted = time.monotonic()
             try:
                 async with asyncio.timeout_at(deadline):
-                    ready = await loop.run_in_executor(self._decoders, self._decode, data)
+                    with self._decoding.one():
+                        ready = await loop.run_in_executor(self._decoders, self._decode, data)
+                    self._decoding.took(ready.ended - ready.started)
                     outcome = await self._batcher.submit(ready.pixels, deadline=deadline)
             except TimeoutError as error:
                 raise DeadlineExceeded from error
@@ -190,6 +198,17 @@ class Labeller:
             *(self._batcher.submit(pixels, deadline=deadline) for pixels in images)
         )
         return [outcome.logits[: len(self.manifest.labels)] for outcome in outcomes]
+
+    def _refuse_hopeless(self, patience: float) -> None:
+        """Refuse an image that would still wait for others when its time (seconds) is over.
+
+        Only the work before it counts: where there is none every image is tried, so that one slow
+        measurement can never shut the service.
+        """
+        if patience <= 0:
+            raise DeadlineExceeded
+        if self._decoding.seconds() + self._batcher.backlog_seconds() >= patience:
+            raise Overloaded(self.retry_after())
 
     def _decode(self, data: bytes) -> _Decoded:
         started = time.monotonic()

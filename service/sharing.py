@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+from service.backlog import Backlog
 from service.cores import usable_cores
 from service.metrics import Metrics
 from service.settings import Settings
@@ -19,9 +20,9 @@ class Shared:
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.workers = settings.inference_threads or usable_cores()
-        self.decoders = ThreadPoolExecutor(
-            settings.decode_threads or usable_cores(), thread_name_prefix="decode"
-        )
+        decode_threads = settings.decode_threads or usable_cores()
+        self.decoders = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
+        self.decoding = Backlog(decode_threads)
         self._inference = ThreadPoolExecutor(self.workers, "inference")
         self._metrics = metrics
         self._depths: dict[ModelQueue, int] = {}

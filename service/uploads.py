@@ -9,8 +9,10 @@ from typing import Final
 from starlette.requests import Request
 
 from service.admission import Upload
+from service.deadlines import deadline_of
 from service.errors import (
     BadRequest,
+    DeadlineExceeded,
     EmptyBody,
     MissingFile,
     PayloadTooLarge,
@@ -107,15 +109,17 @@ async def read_body(request: Request, upload: Upload, seconds: float) -> bytes:
         BadRequest: fewer or more bytes than announced.
         PayloadTooLarge, Overloaded: of ``upload``.
         UploadTimeout: not all within ``seconds``.
+        DeadlineExceeded: nor before the client's own deadline, which came first.
         ClientLeft: the connection closed before the end.
     """
     announced = _content_length(request)
     upload.hold(announced or 0)
+    patience, deadline = asyncio.get_running_loop().time() + seconds, deadline_of(request)
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout_at(min(patience, deadline)):
             body = await _receive_all(request, upload)
     except TimeoutError as error:
-        raise UploadTimeout(seconds) from error
+        raise (DeadlineExceeded() if deadline < patience else UploadTimeout(seconds)) from error
     if announced is not None and len(body) != announced:
         raise BadRequest
     return body

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from service.answers import model_ref
+from service.deadlines import TAKES_DEADLINE, deadline_of
 from service.explain import ExplanationsOff, class_of, in_words
 from service.guard import GuardedRoute, needs
 from service.i18n import load_catalogues
@@ -29,6 +30,7 @@ catalogues = cache(load_catalogues)
     response_model=ExplanationAnswer,
     responses=problems(ExplanationsOff, *OF_AN_UPLOAD, *OF_AN_IMAGE),
     openapi_extra=one_image_body(),
+    dependencies=[TAKES_DEADLINE],
 )
 @needs("label")
 async def explain_label(request: Request, query: Annotated[ExplanationQuery, Query()]) -> Response:
@@ -45,7 +47,9 @@ async def explain_label(request: Request, query: Annotated[ExplanationQuery, Que
     with labeller.held(), state.admission.upload(room) as upload:
         image = await read_image(request, upload, upload_limits(settings, max_files=1))
         async with ClientPresence(request.receive):
-            explanation = await state.explainer.explain(labeller, image, wanted)
+            explanation = await state.explainer.explain(
+                labeller, image, wanted, deadline=deadline_of(request)
+            )
     label = manifest.labels[explanation.class_index]
     name = label.en if query.lang == "en" else label.es
     rows, columns = explanation.values.shape

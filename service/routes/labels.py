@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from service.answers import label_request, labels_answer, log_facts
 from service.batch import label_files
+from service.deadlines import TAKES_DEADLINE, deadline_of
 from service.errors import (
     DeadlineExceeded,
     EmptyBody,
@@ -66,6 +67,7 @@ OF_AN_IMAGE = (
     response_model=LabelsAnswer,
     responses=problems(*OF_AN_UPLOAD, *OF_AN_IMAGE),
     openapi_extra=one_image_body(),
+    dependencies=[TAKES_DEADLINE],
 )
 @needs("label")
 async def label_image(request: Request, query: Annotated[LabelQuery, Query()]) -> Response:
@@ -82,6 +84,7 @@ async def label_image(request: Request, query: Annotated[LabelQuery, Query()]) -
     response_model=BatchAnswer,
     responses=problems(*OF_AN_UPLOAD, DeadlineExceeded),
     openapi_extra=many_images_body(),
+    dependencies=[TAKES_DEADLINE],
 )
 @needs("label")
 async def label_images(request: Request, query: Annotated[LabelQuery, Query()]) -> Response:
@@ -104,7 +107,7 @@ async def answer_image(request: Request, query: LabelQuery, labeller: Labeller) 
         image = await read_image(request, upload, upload_limits(settings, max_files=1))
         read_seconds = time.perf_counter() - started
         async with ClientPresence(request.receive):
-            labelled = await labeller.label(image, asked)
+            labelled = await labeller.label(image, asked, deadline=deadline_of(request))
     answer = labels_answer(
         labelled, labeller.manifest, query.lang, started=started, read_seconds=read_seconds
     )

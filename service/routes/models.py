@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from service.answers import model_detail, model_list
+from service.deadlines import TAKES_DEADLINE
 from service.errors import InternalError, NotReady, UnknownModel
 from service.guard import GuardedRoute, needs
 from service.openapi import one_image_body, problems
@@ -69,6 +70,7 @@ async def describe_version(request: Request, name: str, version: Version) -> Mod
     response_model=LabelsAnswer,
     responses=_OF_LABELLING,
     openapi_extra=one_image_body(),
+    dependencies=[TAKES_DEADLINE],
 )
 @needs("label")
 async def label_by_model(
@@ -84,6 +86,7 @@ async def label_by_model(
     response_model=LabelsAnswer,
     responses=_OF_LABELLING,
     openapi_extra=one_image_body(),
+    dependencies=[TAKES_DEADLINE],
 )
 @needs("label")
 async def label_by_version(

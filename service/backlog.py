@@ -1,0 +1,37 @@
+"""How much work waits for a few threads, by how long such work has taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+# A new measurement moves the known seconds of one piece by this share of the difference.
+_SMOOTHING: Final = 0.2
+
+
+class Backlog:
+    """Counts pieces of work that so many threads have taken or will; belongs to one event loop."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._pieces = 0
+        self._known: float | None = None
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Count one piece for as long as somebody waits for it."""
+        self._pieces += 1
+        try:
+            yield
+        finally:
+            self._pieces -= 1
+
+    def took(self, seconds: float) -> None:
+        """Learn how long a thread worked on one piece."""
+        known = seconds if self._known is None else self._known
+        self._known = known + _SMOOTHING * (seconds - known)
+
+    def seconds(self) -> float:
+        """Return how long what is here will take; 0 as long as nothing is measured."""
+        return self._pieces * (self._known or 0.0) / self._threads
