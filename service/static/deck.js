@@ -36,7 +36,7 @@ const deck = {
 const ofState = (...states) => cards.filter(({ state }) => states.includes(state));
 const finished = () => cards.filter((card) => card.finished);
 
-/** Add files, as many as the page may hold, and label them at once if they are to be. */
+/** Add files, as many as the page may hold; label them, and no others, at once if told to. */
 export function add(files, { now = false } = {}) {
   if (files.length === 0) return;
   const room = Math.max(0, config.maxFiles - cards.length);
@@ -48,7 +48,8 @@ export function add(files, { now = false } = {}) {
   slot(byId("file-limit"), "words").textContent = count("form.too_many", left);
   refresh();
   if (now) {
-    labelReady();
+    enqueue(added);
+    byId("results-heading").focus();
   } else {
     const over = left > 0 ? [count("form.too_many", left)] : [];
     announce(count("announce.added", ofState("ready").length), ...over);

@@ -129,6 +129,19 @@ def test_the_plain_form_is_as_accessible_and_as_valid(visitor: Visitor) -> None:
         assert malformed(sent) == []
 
 
+def test_the_checks_by_axe_find_what_is_amiss(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.evaluate("""() => {
+      document.querySelector(".lead").replaceChildren(document.createElement("img"));
+      const faint = document.createElement("font");
+      faint.setAttribute("color", "#eeeeee");
+      faint.textContent = "apenas";
+      document.querySelector("h1").append(faint);
+    }""")
+    assert {found.partition(":")[0] for found in violations(page)} >= {"image-alt"}
+    assert [found.partition(":")[0] for found in violations_of_looks(page)] == ["color-contrast"]
+
+
 def test_the_check_of_the_html_finds_what_is_amiss() -> None:
     good = "<!doctype html><title>x</title><p id=a>x<p aria-labelledby=a>y"
     assert malformed(good) == []

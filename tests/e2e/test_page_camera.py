@@ -5,16 +5,18 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.browsing import Visitor, decide, submit
+from tests.browsing import Visitor, choose, decide, drawn, submit
 
 pytestmark = pytest.mark.browser
 
 
-def test_an_example_is_labelled_with_one_click(visitor: Visitor) -> None:
+def test_an_example_is_labelled_with_one_click_and_nothing_else_is(visitor: Visitor) -> None:
     page = visitor.open()
+    choose(page, drawn())
     page.get_by_role("button", name="Taza de café").click()
     expect(page.locator('[data-state="done"]')).to_have_count(1)
-    expect(page.locator(".card-name")).to_have_text("Taza de café.webp")
+    expect(page.locator('[data-state="done"] .card-name')).to_have_text("Taza de café.webp")
+    expect(page.locator('[data-state="ready"] .card-name')).to_have_text("barco.jpg")
     expect(page.locator("#results-heading")).to_be_focused()
     expect(page.locator("#examples button")).to_have_count(4)
 
