@@ -18,6 +18,19 @@ from pydantic import BaseModel
 
 from service.contract import Figure, Filter, InputSpec, Label, LocalisedText, Provenance, Resize
 from service.errors import RotuloError, UndecodableImage
+from service.inference_v2.wire import (
+    AskedOutput,
+    InferInput,
+    InferRequest,
+    InferResponse,
+    ModelMetadata,
+    ModelReady,
+    OutputTensor,
+    ServerLive,
+    ServerMetadata,
+    ServerReady,
+    TensorMetadata,
+)
 from service.problems import problem_of
 from service.schemas import (
     BatchAnswer,
@@ -132,6 +145,59 @@ _DETAIL: Final = ModelDetail(
     ),
 )
 
+_INFER: Final = InferRequest(
+    id="42",
+    inputs=(
+        InferInput(
+            name="image", datatype="BYTES", shape=(1,), data=[base64.b64encode(PNG).decode()]
+        ),
+    ),
+    outputs=(AskedOutput(name="probabilities", parameters={"classification": 2}),),
+)
+_BINARY_HEAD: Final = InferRequest(
+    inputs=(
+        InferInput(
+            name="image",
+            datatype="BYTES",
+            shape=(1,),
+            parameters={"binary_data_size": 4 + len(PNG)},
+        ),
+    ),
+).model_dump_json(exclude_defaults=True)
+BINARY_INFERENCE: Final = _BINARY_HEAD.encode() + len(PNG).to_bytes(4, "little") + PNG
+"""A whole body with its binary data after the JSON."""
+
+_V2_ANSWERS: Final[tuple[BaseModel, ...]] = (
+    ServerMetadata(),
+    ServerLive(),
+    ServerReady(),
+    ModelReady(name="cifar10"),
+    ModelMetadata(
+        name="cifar10",
+        versions=("1",),
+        platform="onnxruntime_onnx",
+        inputs=(TensorMetadata(name="image", datatype="UINT8", shape=(-1, 32, 32, 3)),),
+        outputs=(
+            TensorMetadata(name="logits", datatype="FP32", shape=(-1, 10)),
+            TensorMetadata(name="probabilities", datatype="FP32", shape=(-1, 10)),
+        ),
+    ),
+    _INFER,
+    InferResponse(
+        model_name="cifar10",
+        model_version="1",
+        id="42",
+        outputs=(
+            OutputTensor(
+                name="probabilities",
+                datatype="BYTES",
+                shape=(1, 2),
+                data=("0.964100:5:dog", "0.025300:3:cat"),
+            ),
+        ),
+    ),
+)
+
 _ANSWERS: Final[tuple[BaseModel, ...]] = (
     _LABELS_ANSWER,
     BatchAnswer(items=(_LABELS_ANSWER, example_problem(UndecodableImage))),
@@ -145,5 +211,9 @@ _ANSWERS: Final[tuple[BaseModel, ...]] = (
 
 EXAMPLES: Final[Mapping[str, Any]] = MappingProxyType(
     {type(answer).__name__: answer.model_dump(mode="json") for answer in _ANSWERS}
+    | {
+        type(answer).__name__: answer.model_dump(mode="json", exclude_none=True)
+        for answer in _V2_ANSWERS
+    }
 )
 """The example of each schema, by its name in the document."""

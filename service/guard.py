@@ -31,6 +31,13 @@ OPEN_ROUTES: Final = MappingProxyType({
     "GET /v1/models/{name}": "the same, and the page links to it",
     "GET /v1/models/{name}/versions": "the same, of each version",
     "GET /v1/models/{name}/versions/{version}": "the same, of each version",
+    "GET /v2": "which server it is, as the Open Inference Protocol has it; no more than /docs says",
+    "GET /v2/health/live": "a probe, as /livez",
+    "GET /v2/health/ready": "a probe, as /readyz",
+    "GET /v2/models/{name}": "names and shapes of tensors, as /v1/models",
+    "GET /v2/models/{name}/ready": "a probe of one model, as /readyz",
+    "GET /v2/models/{name}/versions/{version}": "names and shapes of tensors, as /v1/models",
+    "GET /v2/models/{name}/versions/{version}/ready": "a probe of one model, as /readyz",
 })  # fmt: skip
 """The routes that need no scope, each with its reason."""
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from functools import partial
+from typing import ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,9 +40,14 @@ class LabelRequest:
 
 @dataclass(frozen=True, slots=True)
 class LabelledImage:
-    """A labelling, the upright size of its image in pixels, and seconds spent in each stage."""
+    """A labelling with its evidence, the upright image's size in pixels, seconds in each stage.
+
+    ``evidence`` is ``[evidence_size]``, as the classifier gives it; the media type of pixels that
+    came as such is empty.
+    """
 
     labelling: Labelling
+    evidence: Logits
     width: int
     height: int
     media_type: str
@@ -60,11 +66,17 @@ class LabelledImage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Decoded:
-    decoded: DecodedImage
+class _Seen:
     pixels: Pixels
+    width: int
+    height: int
+    media_type: str
     started: float
     ended: float
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Labeller:
@@ -133,12 +145,13 @@ class Labeller:
         return self._batcher.retry_after()
 
     async def label(
-        self, data: bytes, asked: LabelRequest, *, deadline: float = math.inf
+        self, image: bytes | Pixels, asked: LabelRequest, *, deadline: float = math.inf
     ) -> LabelledImage:
-        """Return what the model says about an image's bytes; a deadline is a ``loop.time()``.
+        """Return what the model says about an image's bytes, or about pixels as it takes them.
 
         A caller who is cancelled gives its place free at once; a decoding that has begun runs to
-        its end in its thread, and nobody waits for it.
+        its end in its thread, and nobody waits for it. A deadline is a ``loop.time()``,
+        and never later than the settings' time for a request.
 
         Raises:
             Overloaded: as many images are in flight, or wait for the session, as may; or more work
@@ -154,9 +167,7 @@ class Labeller:
             submitted = time.monotonic()
             try:
                 async with asyncio.timeout_at(deadline):
-                    with self._decoding.one():
-                        ready = await loop.run_in_executor(self._decoders, self._decode, data)
-                    self._decoding.took(ready.ended - ready.started)
+                    ready = await self._see(image, submitted)
                     outcome = await self._batcher.submit(ready.pixels, deadline=deadline)
             except TimeoutError as error:
                 raise DeadlineExceeded from error
@@ -164,13 +175,29 @@ class Labeller:
             labelling=label(
                 outcome.logits, self.manifest, top_k=asked.top_k, min_score=asked.min_score
             ),
-            width=ready.decoded.width,
-            height=ready.decoded.height,
-            media_type=ready.decoded.media_type,
+            evidence=outcome.logits,
+            width=ready.width,
+            height=ready.height,
+            media_type=ready.media_type,
             decode_seconds=ready.ended - ready.started,
             queue_seconds=ready.started - submitted + outcome.queue_seconds,
             inference_seconds=outcome.inference_seconds,
         )
+
+    async def aside(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what some work on an upload gives, done in a decoding thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._decoders, partial(work, *args, **kwargs))
+
+    async def _see(self, image: bytes | Pixels, submitted: float) -> _Seen:
+        """Return what the model would see of an image; pixels are that already."""
+        if isinstance(image, bytes):
+            with self._decoding.one():
+                seen = await self.aside(self._decode, image)
+            self._decoding.took(seen.ended - seen.started)
+            return seen
+        height, width, _ = image.shape
+        return _Seen(image, width, height, "", submitted, submitted)
 
     async def decode(self, data: bytes) -> tuple[DecodedImage, Pixels]:
         """Return an image and what the model would see of it, made in a decoding thread.
@@ -178,9 +205,7 @@ class Labeller:
         Raises:
             UnsupportedImage, ImageTooLarge, UndecodableImage: the image.
         """
-        loop = asyncio.get_running_loop()
-        ready = await loop.run_in_executor(self._decoders, self._decode, data)
-        return ready.decoded, ready.pixels
+        return await self.aside(self._open, data)
 
     async def infer_aside(self, images: Sequence[Pixels], *, deadline: float) -> list[Logits]:
         """Return the logits ``[classes]`` of a few images that give way to labelling.
@@ -210,11 +235,15 @@ class Labeller:
         if self._decoding.seconds() + self._batcher.backlog_seconds() >= patience:
             raise Overloaded(self.retry_after())
 
-    def _decode(self, data: bytes) -> _Decoded:
-        started = time.monotonic()
+    def _open(self, data: bytes) -> tuple[DecodedImage, Pixels]:
         spec = self.manifest.input
         decoded = decode_image(data, max_pixels=self._max_pixels, target=spec)
-        return _Decoded(decoded, to_pixels(decoded.image, spec), started, time.monotonic())
+        return decoded, to_pixels(decoded.image, spec)
+
+    def _decode(self, data: bytes) -> _Seen:
+        started = time.monotonic()
+        image, pixels = self._open(data)
+        return _Seen(pixels, image.width, image.height, image.media_type, started, time.monotonic())
 
 
 def label_alone(
@@ -234,6 +263,7 @@ def label_alone(
     (logits,) = classifier.run(pixels[None])
     return LabelledImage(
         labelling=label(logits, manifest, top_k=asked.top_k, min_score=asked.min_score),
+        evidence=logits,
         width=decoded.width,
         height=decoded.height,
         media_type=decoded.media_type,

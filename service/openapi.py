@@ -14,10 +14,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from service.errors import RotuloError
-from service.examples import EXAMPLES, PNG, example_problem
+from service.examples import BINARY_INFERENCE, EXAMPLES, PNG, example_problem
 from service.guard import needed_scope
+from service.inference_v2.wire import InferError, InferRequest
 from service.keys import KeyScope
 from service.problems import MEDIA_TYPE as PROBLEM_TYPE
+from service.problems import speaks_v2
 from service.refusals import Forbidden, TooManyRequests, Unauthorized
 from service.schemas import Problem
 
@@ -28,6 +30,7 @@ DESCRIPTION: Final = (
 TAGS: Final = (
     ("labels", "Send images, get labels with calibrated scores and a decision."),
     ("models", "What the models in service know, where they come from, how well they do."),
+    ("inference", "The Open Inference Protocol V2, for clients of KServe and Triton."),
     ("feedback", "Say which label is right, where the operator keeps corrections."),
     ("admin", "Change what is served; needs a key of its own."),
     ("health", "For whoever operates the service: probes and metrics."),
@@ -45,6 +48,13 @@ _IMAGE_EXAMPLE: Final = {
     "image": {
         "summary": "The bytes of an image, as they are in its file",
         "externalValue": f"data:image/png;base64,{base64.b64encode(PNG).decode()}",
+    }
+}
+_BINARY_INFERENCE: Final = {
+    "binary": {
+        "summary": "JSON of Inference-Header-Content-Length bytes, then the tensor's",
+        "externalValue": "data:application/octet-stream;base64,"
+        + base64.b64encode(BINARY_INFERENCE).decode(),
     }
 }
 _REQUEST_ID: Final = {
@@ -82,6 +92,22 @@ def problems(*errors: type[RotuloError]) -> dict[int | str, dict[str, Any]]:
     return {status: _response(status, kinds) for status, kinds in sorted(by_status.items())}
 
 
+def inference_errors(*errors: type[RotuloError]) -> dict[int | str, dict[str, Any]]:
+    """Return the same for a route of the Open Inference Protocol, whose errors are its own."""
+    return {
+        status: response | {"content": {JSON_TYPE: _as_inference_error(response["content"])}}
+        for status, response in problems(*errors).items()
+    }
+
+
+def _as_inference_error(content: dict[str, Any]) -> dict[str, Any]:
+    examples = {
+        slug: {**example, "value": {"error": example["value"]["detail"]}}
+        for slug, example in content[PROBLEM_TYPE]["examples"].items()
+    }
+    return {"schema": {"$ref": "#/components/schemas/InferError"}, "examples": examples}
+
+
 def _response(status: int, kinds: Iterable[type[RotuloError]]) -> dict[str, Any]:
     examples = {
         kind.slug: {
@@ -105,6 +131,19 @@ def one_image_body() -> dict[str, Any]:
     """Return the request body of a route that takes one image, raw or in a form."""
     raw = {"schema": _BINARY, "examples": _IMAGE_EXAMPLE}
     return _body({"image/*": raw, "application/octet-stream": raw}, "foto.jpg", file=_BINARY)
+
+
+def inference_body() -> dict[str, Any]:
+    """Return the request body of an inference: JSON, or JSON and binary data."""
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                JSON_TYPE: {"schema": {"$ref": "#/components/schemas/InferRequest"}},
+                "application/octet-stream": {"schema": _BINARY, "examples": _BINARY_INFERENCE},
+            },
+        }
+    }
 
 
 def many_images_body() -> dict[str, Any]:
@@ -163,7 +202,9 @@ def _document(app: FastAPI, open_scopes: AbstractSet[KeyScope]) -> dict[str, Any
     )
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
-    schemas["Problem"] = Problem.model_json_schema()
+    for model in (Problem, InferError, InferRequest):
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
     components["headers"] = {"X-Request-ID": _REQUEST_ID, "Retry-After": _RETRY_AFTER} | _RATES
     _forget_frameworks_errors(document)
     _tell_who_may(app, document, open_scopes)
@@ -211,9 +252,10 @@ def _tell_who_may(
             if operation is None:
                 continue
             operation["security"] = [*([{}] if scope in open_scopes else []), {"key": [scope]}]
+            said = inference_errors if speaks_v2(str(route.path_format)) else problems
             operation["responses"] |= {
                 str(status): response
-                for status, response in problems(Unauthorized, Forbidden, TooManyRequests).items()
+                for status, response in said(Unauthorized, Forbidden, TooManyRequests).items()
             }
             for response in operation["responses"].values():
                 fields = {name: {"$ref": f"#/components/headers/{name}"} for name in _RATES}

@@ -1,4 +1,7 @@
-"""The one place where an exception becomes an answer: problem+json (RFC 9457)."""
+"""The one place where an exception becomes an answer: problem+json (RFC 9457).
+
+Under ``/v2`` it is what the Open Inference Protocol asks for: ``{"error": "…"}``.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from service.errors import (
     NotFound,
     RotuloError,
 )
+from service.inference_v2.wire import InferError
 from service.language import language_of
 from service.schemas import Problem
 from service.state import state_of
@@ -66,12 +70,24 @@ async def answer_problem(request: Request, exception: Exception) -> Response:
         _log.error("request failed", request_id=request_id, exc_info=exception)
     state_of(request).metrics.count_rejection(error.slug)
     lang = language_of(request.scope)
+    if speaks_v2(request.scope["path"].removeprefix(request.scope.get("root_path", ""))):
+        return Response(
+            InferError(error=error.detail(lang)).model_dump_json(),
+            status_code=error.status,
+            media_type="application/json",
+            headers={**error.headers, "Content-Language": lang},
+        )
     return Response(
         problem_of(error, lang, request_id).model_dump_json(),
         status_code=error.status,
         media_type=MEDIA_TYPE,
         headers={**error.headers, "Content-Language": lang},
     )
+
+
+def speaks_v2(path: str) -> bool:
+    """Return whether an address is of the Open Inference Protocol, whose errors are its own."""
+    return path == "/v2" or path.startswith("/v2/")
 
 
 def as_rotulo_error(exception: Exception) -> RotuloError:

@@ -18,9 +18,9 @@ from service.errors import MethodNotAllowed, NotFound, RotuloError
 from service.examples import example_problem
 from service.i18n import Catalogue
 from service.openapi import JSON_TYPE, RETRIES, operations
-from service.problems import MEDIA_TYPE as PROBLEM_TYPE
 
 _AGAIN: Final[Mapping[int, str]] = MappingProxyType({408: "yes", 504: "yes"})
+_FIRST_ERROR: Final = "400"
 _IMAGE_HEADER: Final = "Content-Type: image/jpeg"
 
 
@@ -118,8 +118,10 @@ def problems_table(document: dict[str, Any]) -> str:
 
 
 def _slugs(operation: dict[str, Any]) -> Iterator[str]:
-    for response in operation["responses"].values():
-        yield from response.get("content", {}).get(PROBLEM_TYPE, {}).get("examples", ())
+    for status, response in operation["responses"].items():
+        if status >= _FIRST_ERROR:
+            for body in response["content"].values():
+                yield from body.get("examples", ())
 
 
 def _operation(path: str, method: str, operation: dict[str, Any], t: Catalogue) -> OperationView:
@@ -198,10 +200,9 @@ def _shown(content: Mapping[str, Any]) -> str:
 
 def _problems(operation: dict[str, Any], t: Catalogue) -> Iterator[ProblemRow]:
     kinds = kinds_of_problems()
-    for status, response in operation["responses"].items():
-        for slug in response.get("content", {}).get(PROBLEM_TYPE, {}).get("examples", ()):
-            told = example_problem(kinds[slug], t.lang)
-            yield ProblemRow(int(status), slug, told.title, told.detail)
+    for slug in _slugs(operation):
+        told = example_problem(kinds[slug], t.lang)
+        yield ProblemRow(told.status, slug, told.title, told.detail)
 
 
 def _say(t: Catalogue, key: str, otherwise: str) -> Said:
