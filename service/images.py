@@ -7,6 +7,7 @@ that the header promises is checked before anything is decoded.
 from __future__ import annotations
 
 import io
+import re
 import struct
 import warnings
 from dataclasses import dataclass
@@ -52,6 +53,8 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 _BMP_HEADER_BYTES: Final = frozenset({12, 40, 52, 56, 64, 108, 124})
 _AVIF_BRANDS: Final = frozenset({b"avif", b"avis"})
+_EXIF_ITEM: Final = re.compile(rb"(infe\x02.{7})Exif", re.DOTALL)
+"""Where an AVIF says that one of its items is EXIF (ISO 14496-12, 8.11.6)."""
 _SIGNATURES: Final = {
     "JPEG": (b"\xff\xd8\xff",),
     "PNG": (b"\x89PNG\r\n\x1a\n",),
@@ -104,7 +107,7 @@ def decode_image(data: bytes, *, max_pixels: int, target: InputSpec | None = Non
     media_type = MEDIA_TYPES[name]
     _ignore_pillow_warnings()
     try:
-        opened = Image.open(io.BytesIO(data), formats=[name])
+        opened = _open(data, name)
         width, height = opened.size
         _check_size(width, height, max_pixels)
         if target is not None:
@@ -126,6 +129,20 @@ def decode_image(data: bytes, *, max_pixels: int, target: InputSpec | None = Non
     if orientation in _LYING:
         width, height = height, width
     return DecodedImage(image, width, height, media_type)
+
+
+def _open(data: bytes, name: str) -> Image.Image:
+    """Return a picture whose header is read.
+
+    libavif gives up a whole picture for its damaged EXIF; without it, it opens.
+    """
+    try:
+        return Image.open(io.BytesIO(data), formats=[name])
+    except Exception:
+        without = _EXIF_ITEM.sub(rb"\1skip", data, count=1) if name == "AVIF" else data
+        if without == data:
+            raise
+        return Image.open(io.BytesIO(without), formats=[name])
 
 
 def _sniff(data: bytes) -> str | None:

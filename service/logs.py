@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TextIO
+from typing import Final, TextIO
 
 import structlog
 from structlog.types import Processor
 
 from service.settings import Settings
+
+TALKATIVE: Final = ("PIL", "python_multipart")
+"""Loggers that would write what strangers sent, such as each EXIF tag with its value."""
 
 
 def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
@@ -42,6 +45,8 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _renderer(settings: Settings, stream: TextIO) -> Processor:

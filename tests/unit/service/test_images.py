@@ -201,6 +201,15 @@ def test_damaged_exif_is_ignored(exif: bytes, name: str) -> None:
     assert decoded.image.size == (32, 16)
 
 
+def test_damaged_exif_of_an_avif_is_ignored() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "description"
+    whole = encode(quarters(), "AVIF", exif=exif)
+    damaged = whole.replace(b"MM\0*", b"oops")
+    assert damaged != whole
+    assert np.array_equal(decoded_values(damaged), decoded_values(whole))
+
+
 @pytest.mark.parametrize("value", [0, 9, 65535])
 def test_an_orientation_that_does_not_exist_is_upright(value: int) -> None:
     exif = Image.Exif()
