@@ -16,6 +16,7 @@ from service.language import language_of
 from service.presence import ClientPresence
 from service.problems import as_rotulo_error, problem_of
 from service.schemas import BatchAnswer, LabelQuery, LabelsAnswer, Problem
+from service.stages import keep_stages
 from service.state import state_of
 from service.uploads import read_files, upload_limits
 
@@ -58,12 +59,12 @@ async def label_files(request: Request, query: LabelQuery, labeller: Labeller) -
                     end, labeller.manifest, query.lang, started=started, read_seconds=read_seconds
                 )
             )
+    labelled = [end for end in ends if not isinstance(end, RotuloError)]
+    keep_stages(request, labelled, started=started, read_seconds=read_seconds)
     request.state.log = {
         "images": len(items),
         "labelled": [
-            log_facts(end, labeller.manifest, with_label=settings.log_labels)
-            for end in ends
-            if not isinstance(end, RotuloError)
+            log_facts(end, labeller.manifest, with_label=settings.log_labels) for end in labelled
         ],
     }
     return BatchAnswer(items=tuple(items))

@@ -19,13 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.admission import Admission
-from service.batcher import Batcher
+from service.batcher import Batcher, Outcome
 from service.classifier import Classifier
 from service.contract import DecodedImage, Manifest, Pixels, decode_image, to_pixels
 from service.errors import DeadlineExceeded, Overloaded
 from service.labelling import Labelling, label
 from service.settings import Settings
 from service.sharing import Shared
+from service.stages import StageSpan
 
 Logits: TypeAlias = NDArray[np.float32]
 
@@ -54,6 +55,7 @@ class LabelledImage:
     decode_seconds: float
     queue_seconds: float
     inference_seconds: float
+    spans: tuple[StageSpan, ...] = ()
 
     def stages(self, read_seconds: float) -> dict[str, float]:
         """Return the seconds of each stage by its name, with those that the upload took."""
@@ -182,6 +184,7 @@ class Labeller:
             decode_seconds=ready.ended - ready.started,
             queue_seconds=ready.started - submitted + outcome.queue_seconds,
             inference_seconds=outcome.inference_seconds,
+            spans=_spans(submitted, ready, outcome),
         )
 
     async def aside(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -244,6 +247,17 @@ class Labeller:
         started = time.monotonic()
         image, pixels = self._open(data)
         return _Seen(pixels, image.width, image.height, image.media_type, started, time.monotonic())
+
+
+def _spans(submitted: float, ready: _Seen, outcome: Outcome) -> tuple[StageSpan, ...]:
+    """Return the stages of one image as they followed each other; it waits in two places."""
+    taken = ready.ended + outcome.queue_seconds
+    return (
+        StageSpan("queue", submitted, ready.started),
+        StageSpan("decode", ready.started, ready.ended),
+        StageSpan("queue", ready.ended, taken),
+        StageSpan("inference", taken, taken + outcome.inference_seconds),
+    )
 
 
 def label_alone(

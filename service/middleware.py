@@ -21,7 +21,10 @@ from service.errors import NotReady
 from service.metrics import CLIENT_LEFT, UNMATCHED
 from service.presence import ClientLeft
 from service.problems import answer_problem
+from service.stages import server_timing
 from service.state import LEAVING, ServiceState
+from service.trace_context import trace_of
+from service.tracing import EndedRequest
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
@@ -75,12 +78,14 @@ class _Exchange:
         self._scope = scope
         self._send = send
         self._state = state
-        self._started = time.perf_counter()
+        self._started = time.monotonic()
         self._status: int | None = None
         self._finished = False
-        given = HTTPConnection(scope).headers.get("x-request-id", "")
+        headers = HTTPConnection(scope).headers
+        given = headers.get("x-request-id", "")
         self.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-        scope.setdefault("state", {})["request_id"] = self.request_id
+        self.trace = trace_of(headers, sample=state.tracer is not None)
+        scope.setdefault("state", {}).update(request_id=self.request_id, trace=self.trace)
 
     async def send(self, message: Message) -> None:
         """Pass a part of the answer on; with its last part, the request has ended."""
@@ -88,6 +93,9 @@ class _Exchange:
             self._status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self.request_id
+            headers.update(self.trace.fields())
+            if stages := self._scope["state"].get("stages"):
+                headers["Server-Timing"] = server_timing(stages)
             headers.update(self._scope["state"].get("fields", {}))
             for name, value in DEFAULT_HEADERS.items():
                 headers.setdefault(name, value)
@@ -111,13 +119,19 @@ class _Exchange:
         if self._finished:
             return
         self._finished = True
-        seconds = time.perf_counter() - self._started
+        ended = time.monotonic()
+        seconds = ended - self._started
         status = CLIENT_LEFT if self._status is None else str(self._status)
         method, route = self._scope["method"], self._route()
         self._state.metrics.count_request(route, method, status, seconds)
+        if self._state.tracer is not None:
+            spans = self._scope["state"].get("spans", ())
+            ending = EndedRequest(route, method, int(status), self._started, ended, spans)
+            self._state.tracer.record(self.trace, ending)
         _log.info(
             "request",
             request_id=self.request_id,
+            trace_id=self.trace.trace_id,
             method=method,
             route=route,
             status=int(status),

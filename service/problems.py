@@ -67,7 +67,8 @@ async def answer_problem(request: Request, exception: Exception) -> Response:
     error = as_rotulo_error(exception)
     request_id: str = request.state.request_id
     if isinstance(error, InternalError):
-        _log.error("request failed", request_id=request_id, exc_info=exception)
+        trace_id = request.state.trace.trace_id
+        _log.error("request failed", request_id=request_id, trace_id=trace_id, exc_info=exception)
     state_of(request).metrics.count_rejection(error.slug)
     lang = language_of(request.scope)
     if speaks_v2(request.scope["path"].removeprefix(request.scope.get("root_path", ""))):

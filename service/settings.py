@@ -183,6 +183,12 @@ class Settings(BaseSettings):
         "info", description="Least severe log lines to write."
     )
 
+    otlp_endpoint: str = Field(
+        "",
+        pattern=r"^(https?://[^@\s]+)?$",
+        description="Where spans are sent by OTLP over HTTP, `http://HOST:4318/v1/traces` "
+        "(extra `tracing`); empty sends none.",
+    )
     log_labels: bool = Field(
         False,  # noqa: FBT003  # a field's default, not an argument
         description="Write each image's best label and score to its log line, for `rotulo drift "

@@ -20,6 +20,7 @@ from service.models import LATEST, ModelSet
 from service.reloading import ClassifierFactory, Exchange, Reloader
 from service.settings import Settings
 from service.sharing import Shared
+from service.tracing import open_tracer
 from service.wording import Wording
 
 LOADING: Final = Wording("el modelo se está cargando", "the model is loading")
@@ -51,6 +52,7 @@ class ServiceState:
             FeedbackRecorder(settings, metrics.registry) if settings.feedback_url else None
         )
         self.access = Access(settings, metrics.access)
+        self.tracer = open_tracer(settings)
         self.failure: Exception | None = None
         self.leaving = False
         self.settled = asyncio.Event()
@@ -153,6 +155,8 @@ class ServiceState:
         if self.feedback is not None:
             await self.feedback.drain()
         await self.access.close()
+        if self.tracer is not None:
+            await asyncio.to_thread(self.tracer.close)
 
     def _retry_after(self) -> float:
         models = self._reloader.models

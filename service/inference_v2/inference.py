@@ -22,6 +22,7 @@ from service.inference_v2.wire import HEADER_LENGTH, InferRequest
 from service.labeller import Labeller, LabelRequest
 from service.presence import ClientPresence
 from service.settings import Settings
+from service.stages import keep_stages
 from service.state import state_of
 from service.uploads import read_body
 from service.wording import Wording
@@ -72,6 +73,7 @@ async def infer(request: Request, labeller: Labeller) -> Response:
             )
     for image in labelled:
         state.metrics.count_image(manifest, image.labelling, image.stages(read_seconds))
+    keep_stages(request, labelled, started=started, read_seconds=read_seconds)
     request.state.log = {
         "images": len(labelled),
         "labelled": [

@@ -34,6 +34,7 @@ from service.multipart import FORM_OVERHEAD_BYTES
 from service.openapi import many_images_body, one_image_body, problems
 from service.presence import ClientPresence
 from service.schemas import BatchAnswer, LabelQuery, LabelsAnswer
+from service.stages import keep_stages
 from service.state import state_of
 from service.uploads import read_image, upload_limits
 
@@ -112,6 +113,7 @@ async def answer_image(request: Request, query: LabelQuery, labeller: Labeller) 
         labelled, labeller.manifest, query.lang, started=started, read_seconds=read_seconds
     )
     state.metrics.count_image(labeller.manifest, labelled.labelling, labelled.stages(read_seconds))
+    keep_stages(request, [labelled], started=started, read_seconds=read_seconds)
     request.state.log = {
         **log_facts(labelled, labeller.manifest, with_label=settings.log_labels),
         "timing_ms": answer.timing_ms.model_dump(),

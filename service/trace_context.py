@@ -1,0 +1,74 @@
+"""Which trace a request belongs to: W3C Trace Context (https://www.w3.org/TR/trace-context-2/).
+
+A request that names no trace, or names it unsoundly, begins one. The answer names the trace and
+our part of it, so that whoever has an answer finds its log line and its spans.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.datastructures import Headers
+
+TRACEPARENT: Final = "traceparent"
+TRACESTATE: Final = "tracestate"
+
+_PARENT: Final = re.compile(
+    r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-"
+    r"(?P<flags>[0-9a-f]{2})(?P<more>-.*)?"
+)
+_STATE: Final = re.compile(r"[\x20-\x7e]{1,512}")  # what has to be passed on; longer is dropped
+_INVALID_VERSION: Final = "ff"
+_FIRST_VERSION: Final = "00"
+_SAMPLED: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TraceContext:
+    """A trace (32 hexadecimal digits), our span in it (16), the caller's, and what is passed on."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    sampled: bool
+    state: str
+
+    def fields(self) -> dict[str, str]:
+        """Return the headers that name it."""
+        flags = _SAMPLED if self.sampled else 0
+        named = {TRACEPARENT: f"{_FIRST_VERSION}-{self.trace_id}-{self.span_id}-{flags:02x}"}
+        return named | ({TRACESTATE: self.state} if self.state else {})
+
+
+def trace_of(headers: Headers, *, sample: bool) -> TraceContext:
+    """Return the trace that a request names; ``sample`` says whether a new one is recorded."""
+    span_id = _identifier(8)
+    given = headers.getlist(TRACEPARENT)
+    found = _PARENT.fullmatch(given[0]) if len(given) == 1 else None
+    if found is None or not _is_sound(found):
+        return TraceContext(_identifier(16), span_id, None, sample, "")
+    state = ",".join(headers.getlist(TRACESTATE))
+    return TraceContext(
+        trace_id=found["trace"],
+        span_id=span_id,
+        parent_id=found["span"],
+        sampled=bool(int(found["flags"], 16) & _SAMPLED),
+        state=state if _STATE.fullmatch(state) else "",
+    )
+
+
+def _is_sound(found: re.Match[str]) -> bool:
+    """Return whether a header of the right form means a trace; later versions may say more."""
+    if found["version"] == _INVALID_VERSION:
+        return False
+    if found["version"] == _FIRST_VERSION and found["more"]:
+        return False
+    return bool(found["trace"].strip("0") and found["span"].strip("0"))
+
+
+def _identifier(size: int) -> str:
+    """Return a random identifier of so many bytes, in hexadecimal, never all zeros."""
+    return secrets.token_hex(size - 1) + f"{1 + secrets.randbelow(255):02x}"
