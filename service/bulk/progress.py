@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -46,6 +47,15 @@ class Progress(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """The clock, and what was done by then: images, and the bar's own unit."""
+
+    at: float
+    images: int
+    done: int
+
+
 class Meter:
     """Counts, and shows at standard error what it counted.
 
@@ -69,8 +79,9 @@ class Meter:
         self._task = TaskID(0)
         self._by_images = True
         self._total: int | None = None
-        self._done = self._size = self._earlier = 0
-        self._started = self._shown = time.monotonic()
+        self._done = self._size = 0
+        self._shown = time.monotonic()
+        self._first = self._last = _Moment(0.0, 0, 0)
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -90,12 +101,12 @@ class Meter:
         self._show(_LISTING.say(self._lang, files=files), "")
 
     def begin(self, listed: Listed, *, images: int, failed: int) -> None:
-        """Start the clock."""
+        """Start to count, from what an earlier run has done."""
         self._by_images = listed.images is not None
         self._total, self._size = listed.images, listed.images or listed.size
-        self.images, self.failed, self._earlier = images, failed, images
+        self.images, self.failed = images, failed
         self._done = images if self._by_images else 0
-        self._started = time.monotonic()
+        self._first = self._last = _Moment(0.0, 0, 0)
         self._bar.reset(self._task, total=self._size, completed=self._done)
         self._show(_LABELLING.say(self._lang), self._told())
 
@@ -104,6 +115,8 @@ class Meter:
         self.images += images
         self.failed += failed
         self._done += images if self._by_images else source_bytes
+        self._last = _Moment(time.monotonic(), self.images, self._done)
+        self._first = self._first if self._first.at else self._last
         self._bar.update(self._task, completed=self._done)
         self._show(_LABELLING.say(self._lang), self._told())
 
@@ -114,8 +127,8 @@ class Meter:
 
     @property
     def rate(self) -> float:
-        """Images a second of this run, without what an earlier one had done."""
-        return (self.images - self._earlier) / max(time.monotonic() - self._started, 1e-9)
+        """Images a second between the first result of this run and the last; 0 before both."""
+        return (self._last.images - self._first.images) / max(self._last.at - self._first.at, 1e-9)
 
     def _told(self) -> str:
         count = (
@@ -137,10 +150,10 @@ class Meter:
             self._console.print(" · ".join(filter(None, parts)), markup=False, soft_wrap=True)
 
     def _left(self) -> str:
-        new = self._done - (self._earlier if self._by_images else 0)
+        new = self._last.done - self._first.done
         if new <= 0:
             return ""
-        seconds = (time.monotonic() - self._started) * (self._size - self._done) / new
+        seconds = (self._last.at - self._first.at) * (self._size - self._done) / new
         minutes, rest = divmod(round(max(seconds, 0)), 60)
         hours, minutes = divmod(minutes, 60)
         return _LEFT.say(self._lang, left=f"{hours}:{minutes:02d}:{rest:02d}")

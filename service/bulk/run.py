@@ -35,7 +35,8 @@ class Summary(BaseModel):
     """How a run ended.
 
     ``earlier`` images were done before it began, ``skipped`` files were passed over by their
-    names; ``seconds`` runs from the order to the target.
+    names; ``seconds`` runs from the order to the target, ``images_per_second`` from this run's
+    first result to its last.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -89,7 +90,7 @@ def run(order: Order, engine: Engine, settings: Settings, meter: Meter) -> Summa
         earlier=earlier,
         skipped=skipped,
         seconds=round(seconds, 3),
-        images_per_second=round((joined.images - earlier) / seconds, 3),
+        images_per_second=round(meter.rate, 3),
     )
 
 
