@@ -152,6 +152,10 @@ class SourceUnreadable(SourceError):
     )
 
 
+class NoImageColumn(SourceUnreadable):
+    """A Parquet file of something else."""
+
+
 class SourceChanged(SourceError):
     """What is there now is not what was listed when the run began."""
 
@@ -192,7 +196,7 @@ class TargetBusy(TargetError):
     """Another run writes the same target now."""
 
     sentence = Wording(
-        "Otra ejecución está escribiendo {target}.", "Another run is writing {target}."
+        "Otra ejecución está escribiendo en {folder}.", "Another run is writing in {folder}."
     )
 
 

@@ -84,7 +84,7 @@ class BatchLabeller:
         return [row if isinstance(row, Row) else rows[row.item.position] for row in decoded]
 
     def _infer(self, pixels: list[Pixels]) -> list[NDArray[np.float32] | Failure]:
-        """Return logits ``[classes]`` for each; an image that fails its batch fails alone."""
+        """Return the evidence of each; an image that fails its batch fails alone."""
         try:
             return list(self._classifier.run(np.stack(pixels)))
         except InferenceFailed as error:
@@ -105,7 +105,7 @@ class BatchLabeller:
 
 
 def safe_batch(classifier: Classifier) -> int:
-    """Return how many images may run together without a bit of their logits changing: 16, or 1.
+    """Return how many images may run together without a bit of their scores changing: 16, or 1.
 
     A runtime may choose another kernel for another batch size, whose sums differ in the last bit;
     a row must not depend on which images happened to travel with it. Tried on noise.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -15,7 +16,7 @@ from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from service.bulk.errors import NothingToLabel
+from service.bulk.errors import NoImageColumn, NothingToLabel
 from service.bulk.parquet import row_groups
 from service.bulk.places import Found, Place, place_of
 
@@ -91,11 +92,17 @@ def kind_of(name: str, *, named: bool, all_files: bool) -> Kind | None:
 
 
 def write_listing(
-    sources: Iterable[str], path: Path, *, all_files: bool, seen: Callable[[int], None]
+    sources: Iterable[str],
+    path: Path,
+    *,
+    all_files: bool,
+    seen: Callable[[int], None] = lambda _: None,
+    own: tuple[str, ...] = (),
 ) -> int:
-    """List the sources into a file, and return how many files were passed over by their names.
+    """List the sources into a file, and return how many files were passed over as no images.
 
-    ``seen`` hears how many files there are so far.
+    ``seen`` hears how many files there are so far; ``own`` names the target and the folder beside
+    it, which may lie in a source and are not part of it.
 
     Raises:
         SourceUnreadable: a source does not exist or cannot be listed.
@@ -105,7 +112,7 @@ def write_listing(
     files = skipped = 0
     sources = tuple(sources)
     with path.open("wb") as out:
-        for entry in _entries(sources, all_files=all_files):
+        for entry in _entries(sources, own, all_files=all_files):
             if entry is None:
                 skipped += 1
                 continue
@@ -154,16 +161,30 @@ def _sooner(first: str, second: str) -> bool:
     return first.split("/") < second.split("/")
 
 
-def _entries(sources: Iterable[str], *, all_files: bool) -> Iterator[Entry | None]:
+def _entries(
+    sources: Iterable[str], own: tuple[str, ...], *, all_files: bool
+) -> Iterator[Entry | None]:
+    ours = tuple(_absolute(path) for path in own)
     for source in sources:
         place = place_of(source)
         for found in place.files(source):
-            yield _entry(place, found, all_files=all_files)
+            path = _absolute(found.path)
+            if not any(path == one or path.startswith(f"{one}/") for one in ours):
+                yield _entry(place, found, all_files=all_files)
+
+
+def _absolute(path: str) -> str:
+    return path if "://" in path else os.path.abspath(path)  # noqa: PTH100  # links stay as named
 
 
 def _entry(place: Place, found: Found, *, all_files: bool) -> Entry | None:
     kind = kind_of(found.path, named=found.named, all_files=all_files)
     if kind is None:
         return None
-    groups = row_groups(place, found) if kind is Kind.PARQUET else ()
+    try:
+        groups = row_groups(place, found) if kind is Kind.PARQUET else ()
+    except NoImageColumn:
+        if found.named:
+            raise
+        return None
     return Entry(found.path, found.size, found.stamp, kind, found.named, groups)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from service.bulk.errors import SourceUnreadable
+from service.bulk.errors import NoImageColumn, SourceUnreadable
 from service.bulk.formats import load_pyarrow
 from service.bulk.places import Found, Place
 
@@ -28,8 +28,8 @@ def row_groups(place: Place, found: Found) -> tuple[int, ...]:
     That row becomes the one that says so, when it is read.
 
     Raises:
-        SourceUnreadable: the file has no column of images, and what it has instead; or its row
-            groups are too large for memory.
+        NoImageColumn: the file has no column of images, and what it has instead.
+        SourceUnreadable: its row groups are too large for memory.
     """
     arrow = load_pyarrow(found.path)
     with place.open(found) as file:
@@ -96,7 +96,7 @@ def _column(arrow: Any, schema: Any, path: str) -> tuple[str, bool]:  # noqa: AN
         if candidates:
             return min(candidates, key=_likelihood), is_struct
     columns = ", ".join(f"{field.name} ({field.type})" for field in schema)
-    raise SourceUnreadable(
+    raise NoImageColumn(
         location=path, reason=f"no column of images {{bytes, path}} among {columns}"
     )
 

@@ -7,6 +7,7 @@ protocol's own exceptions into ours.
 from __future__ import annotations
 
 import glob
+import io
 import os
 import stat
 from collections.abc import Iterator
@@ -90,7 +91,7 @@ class Local:
         except OSError as error:
             raise SourceUnreadable(location=file.path, reason=error.strerror) from error
         self._check(file, opened)
-        return opened
+        return cast("BinaryIO", Reading(opened, file.path))
 
     def read(self, file: Found, limit: int) -> bytes | Failure:
         """Read a file that is still what was listed; one without permission is a failure."""
@@ -152,7 +153,7 @@ class Remote:
     def files(self, location: str) -> Iterator[Found]:
         """Yield in the order of names; S3 page by page, other protocols folder by folder."""
         path = self._path
-        with _remote(location):
+        with _reported(location):
             if glob.has_magic(path):
                 details = self._system.glob(path, detail=True)
                 for name in sorted(details):
@@ -170,19 +171,19 @@ class Remote:
 
     def open(self, file: Found) -> BinaryIO:
         """Open a file that is still what was listed, read ahead by 5 MB."""
-        with _remote(file.path):
+        with _reported(file.path):
             if self._found(self._system.info(file.path), named=file.named) != file:
                 raise SourceChanged(change=f"≠ {file.path}")
             opened = self._system.open(
                 file.path, "rb", cache_type="readahead", block_size=5 * 2**20
             )
-            return cast("BinaryIO", opened)
+        return cast("BinaryIO", Reading(opened, file.path))
 
     def read(self, file: Found, limit: int) -> bytes | Failure:
         """Fetch a whole file in one request; whatever fails ends the run, for it may pass."""
         if file.size > limit:
             return Failure.of(PayloadTooLarge(limit))
-        with _remote(file.path):
+        with _reported(file.path):
             try:
                 data = bytes(self._system.cat_file(file.path))
             except FileNotFoundError as error:
@@ -224,18 +225,57 @@ class Remote:
         return Found(path, int(about["size"] or 0), str(stamp or ""), named)
 
 
+class Reading(io.RawIOBase):
+    """An open file whose failures end the run, where a reader would take them for damage.
+
+    A network that breaks off and a tar that does are both an OSError by then; only one of them may
+    become a row.
+    """
+
+    def __init__(self, behind: BinaryIO, location: str) -> None:
+        self._behind = behind
+        self._location = location
+
+    def readable(self) -> bool:
+        """Return that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return that it can be sought in."""
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return so many bytes, or all that are left."""
+        with _reported(self._location):
+            return self._behind.read(size)
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place."""
+        with _reported(self._location):
+            return self._behind.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self._behind.tell()
+
+    def close(self) -> None:
+        """Close the file behind."""
+        self._behind.close()
+        super().close()
+
+
 def _inside(name: str, folder: str) -> list[str]:
     return name.removeprefix(folder).strip("/").split("/")
 
 
 @contextmanager
-def _remote(location: str) -> Iterator[None]:
+def _reported(location: str) -> Iterator[None]:
     try:
         yield
     except BulkError:
         raise
     except Exception as error:
-        # Every protocol raises what its own client raises; all of it says that this place cannot
-        # be read now.
+        # Every protocol raises what its own client raises, and a broken disk an OSError; all of it
+        # says that this place cannot be read now.
         reason = str(error) or type(error).__name__
         raise SourceUnreadable(location=location, reason=reason) from error

@@ -65,7 +65,10 @@ def prepare(
         _fetch(store, f"{folder}/{LISTING}", listing)
         listed = totals_of(listing)
     else:
-        skipped = write_listing(order.sources, listing, all_files=order.all_files, seen=seen)
+        own = (order.target, folder)
+        skipped = write_listing(
+            order.sources, listing, all_files=order.all_files, seen=seen, own=own
+        )
         listed = totals_of(listing, skipped)
     plan = plan_for(listed)
     if before is None:

@@ -135,7 +135,7 @@ class LocalStore:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
-                raise TargetBusy(target=folder) from error
+                raise TargetBusy(folder=folder) from error
             yield
         finally:
             os.close(descriptor)

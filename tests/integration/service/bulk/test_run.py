@@ -194,6 +194,28 @@ def test_a_run_with_other_settings_is_not_mixed_with_the_one_that_was_begun(
         bulk(sources / "photos", target, bundles, part_images=6)
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_a_target_among_its_sources_is_not_one_of_them(
+    bundles: Path, tmp_path: Path, suffix: str
+) -> None:
+    folder = write_folder(tmp_path / "in")
+    target = folder / f"labels.{suffix}"
+    with pytest.raises(Stop):
+        bulk(folder, target, bundles, engine=stop_after(2))
+    assert bulk(folder, target, bundles).earlier > 0
+    assert bulk(folder, target, bundles, overwrite=True).images == len(IMAGES)
+
+
+def test_a_parquet_file_of_something_else_is_passed_over_unless_it_was_asked_for(
+    sources: Path, bundles: Path, tmp_path: Path
+) -> None:
+    folder = write_folder(tmp_path / "in")
+    bulk(sources / "photos", folder / "rows.parquet", bundles)
+    assert bulk(folder, tmp_path / "labels.csv", bundles).skipped == 1
+    with pytest.raises(SourceUnreadable, match="no column of images"):
+        bulk(folder / "rows.parquet", tmp_path / "more.csv", bundles)
+
+
 def test_a_tar_that_breaks_off_gives_its_images_and_a_row_for_the_rest(
     bundles: Path, tmp_path: Path
 ) -> None:

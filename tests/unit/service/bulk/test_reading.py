@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tracemalloc
 from collections.abc import Callable
 from contextlib import closing
@@ -10,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from service.bulk import parquet
+from service.bulk import parquet, places
 from service.bulk.errors import SourceUnreadable
 from service.bulk.listing import read_listing, write_listing
 from service.bulk.reading import CHUNK_BYTES, Chunk, ReadOptions, UnitReader
@@ -37,7 +38,7 @@ def as_parquet(folder: Path, images: dict[str, bytes]) -> Path:
 
 def chunks(source: Path, listing: Path, options: ReadOptions = OPTIONS) -> list[Chunk]:
     """Read a whole source; return its chunks without their bytes."""
-    write_listing([str(source)], listing, all_files=False, seen=lambda _: None)
+    write_listing([str(source)], listing, all_files=False)
     seen = []
     with closing(UnitReader(options)) as reader:
         for place in unit_places(listing, options.part_images):
@@ -87,7 +88,7 @@ def test_a_row_group_too_large_for_memory_is_told(
 def test_parts_that_are_done_are_not_read_again(tmp_path: Path) -> None:
     tar = write_tar(tmp_path / "in.tar", {f"{n}.png": b"image" for n in range(10)})
     listing = tmp_path / "listing"
-    write_listing([str(tar)], listing, all_files=False, seen=lambda _: None)
+    write_listing([str(tar)], listing, all_files=False)
     (entry,) = read_listing(listing)
     (place,) = unit_places(listing, 4)
     options = ReadOptions(part_images=4, max_upload_bytes=MIB, all_files=False)
@@ -100,3 +101,33 @@ def test_parts_that_are_done_are_not_read_again(tmp_path: Path) -> None:
         (2, 2, True),
     ]
     assert [(chunk.part, len(chunk.items), chunk.last) for chunk in rest] == [(1, 4, False)]
+
+
+class Breaking(io.BytesIO):
+    """A file on a network that breaks off."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell() > MIB:
+            raise ConnectionResetError
+        return super().read(size)
+
+
+@pytest.mark.parametrize("write", [as_tar, as_parquet])
+def test_a_network_that_breaks_off_is_not_taken_for_a_damaged_archive(
+    write: Callable[[Path, dict[str, bytes]], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What may pass must never become a row."""
+    source = write(tmp_path, {f"{n}.png": bytes(MIB) for n in range(6)})
+    listing = tmp_path / "listing"
+    write_listing([str(source)], listing, all_files=False)
+    (place, *_) = unit_places(listing, 1000)
+    unit = load_unit(place, listing.read_bytes())
+
+    def open_elsewhere(self: places.Local, file: places.Found) -> places.Reading:
+        return places.Reading(Breaking(source.read_bytes()), file.path)
+
+    monkeypatch.setattr(places.Local, "open", open_elsewhere)
+    with closing(UnitReader(OPTIONS)) as reader, pytest.raises(SourceUnreadable):
+        list(reader.chunks(unit, frozenset()))
