@@ -8,18 +8,22 @@ Rounds are interleaved (limit, each source, Dask), so that a neighbour on the ma
 alike; the table gives medians. A run is the real command in a process of its own. Its rate is that
 between the first and the last result, without the start of processes, as the limit's is; the whole
 command stands beside it. Memory is the most that the main process and its workers held together.
+
+A rate is worth something on quiet cores alone. Processor time is worth something on busy ones too:
+that of a run, less that of a run of a few images, over the images between.
 """
 
 import io
 import json
+import os
 import platform
+import resource
 import subprocess
 import sys
 import tarfile
 import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -30,7 +34,7 @@ import pyarrow.parquet as pq
 import typer
 from rich.console import Console
 
-from bench.limit import Work, in_process_limit
+from bench.limit import Work, cpu_ms, in_process_limit
 from bench.pictures import LARGE, MEDIUM, SMALL, Kind, draw
 from service.bundles import Bundle, find_bundles
 from service.cores import usable_cores
@@ -49,11 +53,20 @@ console = Console()
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """One run: images a second while labelling, seconds of the whole command, peak MiB."""
+    """One run: images a second, seconds of the whole command, peak MiB, and processor seconds."""
 
     rate: float
     seconds: float
     peak_mib: float
+    cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What the cores can do: images a second, and processor milliseconds an image, each round."""
+
+    rates: list[float]
+    cpu_ms: list[float]
 
 
 @app.command()
@@ -68,21 +81,34 @@ def main(
 ) -> None:
     """Measure and write the table."""
     bundle = find_bundles(SHIPPED_BUNDLES)[-1]
+    few = PICTURES
     limits: list[float] = []
+    limit_cpu: list[float] = []
     runs: defaultdict[str, list[Ran]] = defaultdict(list)
+    starts: defaultdict[str, list[Ran]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        (folder / "few").mkdir()
         sources = write_sources(KINDS[kind], images, folder)
+        start_sources = write_sources(KINDS[kind], few, folder / "few")
         work = Work(bundle.path, tuple(sorted(sources["folder"].iterdir())[:PICTURES]), seconds)
         for number in range(rounds):
             limits.append(in_process_limit(work))
-            for source, path in sources.items():
-                runs[f"bulk, {source}"].append(run_bulk(path, folder / f"{source}{number}.parquet"))
-            if dask:
-                target = folder / f"dask{number}"
-                runs["Dask, folder"].append(run_dask(dask, bundle, sources["folder"], target))
-            console.print(number, limits[-1], dict(runs))
-    lines = [*_heading(bundle, KINDS[kind], images, rounds), *_table(limits, runs)]
+            limit_cpu.append(cpu_ms(work))
+            for into, given in ((starts, start_sources), (runs, sources)):
+                for source, path in given.items():
+                    target = path.with_name(f"{source}{number}-out.parquet")
+                    into[f"bulk, {source}"].append(run_bulk(path, target))
+                if dask:
+                    target = given["folder"].with_name(f"dask{number}")
+                    into["Dask, folder"].append(run_dask(dask, bundle, given["folder"], target))
+            console.print(number, limits[-1], limit_cpu[-1], dict(runs))
+    limit = Limit(limits, limit_cpu)
+    costs = {
+        run: 1e3 * (_cpu_seconds(taken) - _cpu_seconds(starts[run])) / (images - few)
+        for run, taken in runs.items()
+    }
+    lines = [*_heading(bundle, KINDS[kind], images, rounds), *_table(limit, runs, costs)]
     out.write_text("\n".join(lines) + "\n")
     console.print(out.read_text(), markup=False, soft_wrap=True)
 
@@ -113,22 +139,23 @@ def write_sources(kind: Kind, images: int, folder: Path) -> dict[str, Path]:
 def run_bulk(source: Path, target: Path) -> Ran:
     """One run of the real command with its defaults."""
     command = [sys.executable, "-m", "service", "bulk", str(source), "--out", str(target), "--json"]
-    told, peak = _watched(command)
+    told, peak, cpu_seconds = _watched(command)
     summary = json.loads(told)
-    return Ran(summary["images_per_second"], summary["seconds"], peak)
+    return Ran(summary["images_per_second"], summary["seconds"], peak, cpu_seconds)
 
 
 def run_dask(python: str, bundle: Bundle, source: Path, target: Path) -> Ran:
     """One run of the Dask job, whose clock begins when its workers are there."""
     manifest = bundle.path / "manifest.json"
     arguments = [bundle.model_path, manifest, source, target]
-    told, peak = _watched([python, str(DASK_JOB), *map(str, arguments)])
+    told, peak, cpu_seconds = _watched([python, str(DASK_JOB), *map(str, arguments)])
     ran = json.loads(told)
-    return Ran(ran["images"] / ran["seconds"], ran["seconds"], peak)
+    return Ran(ran["images"] / ran["seconds"], ran["seconds"], peak, cpu_seconds)
 
 
-def _watched(command: list[str]) -> tuple[str, float]:
-    """What a command said, and the most memory that it and its children held at once, in MiB."""
+def _watched(command: list[str]) -> tuple[str, float, float]:
+    """What a command said, its peak memory in MiB and processor seconds, children included."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
@@ -146,7 +173,13 @@ def _watched(command: list[str]) -> tuple[str, float]:
     watcher.join()
     if process.returncode:
         raise RuntimeError(f"{command} ended with {process.returncode}")
-    return told, max(peaks)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return told, max(peaks), spent
+
+
+def _cpu_seconds(taken: list[Ran]) -> float:
+    return median(ran.cpu_seconds for ran in taken)
 
 
 def _family(parent: int) -> list[int]:
@@ -170,26 +203,33 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _table(limits: list[float], runs: dict[str, list[Ran]]) -> list[str]:
-    limit = median(limits)
-
-    def middle(taken: list[Ran], part: Callable[[Ran], float]) -> float:
-        return median(part(ran) for ran in taken)
-
+def _table(limit: Limit, runs: dict[str, list[Ran]], costs: dict[str, float]) -> list[str]:
+    most, least = median(limit.rates), median(limit.cpu_ms)
     lines = [
-        f"In-process limit: {limit:.1f} images/s ({min(limits):.1f} to {max(limits):.1f}).",
+        (
+            f"In-process limit: {most:.1f} images/s ({min(limit.rates):.1f} to "
+            f"{max(limit.rates):.1f}), {least:.1f} ms of processor time an image "
+            f"({min(limit.cpu_ms):.1f} to {max(limit.cpu_ms):.1f})."
+        ),
         "",
-        "| Run | Images/s | Range | Of the limit | Whole command, s | Peak memory, MiB |",
-        "|---|---|---|---|---|---|",
+        (
+            "| Run | Images/s | Range | Of the limit | Processor ms an image | Of the limit "
+            "| Whole command, s | Peak memory, MiB |"
+        ),
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, taken in runs.items():
         rates = [ran.rate for ran in taken]
-        rate, seconds = middle(taken, lambda ran: ran.rate), middle(taken, lambda ran: ran.seconds)
-        peak = middle(taken, lambda ran: ran.peak_mib)
         cells = (
-            name, f"{rate:.1f}", f"{min(rates):.1f} to {max(rates):.1f}", f"{rate / limit:.0%}",
-            f"{seconds:.1f}", f"{peak:.0f}",
-        )  # fmt: skip
+            name,
+            f"{median(rates):.1f}",
+            f"{min(rates):.1f} to {max(rates):.1f}",
+            f"{median(rates) / most:.0%}",
+            f"{costs[name]:.1f}",
+            f"{least / costs[name]:.0%}",
+            f"{median(ran.seconds for ran in taken):.1f}",
+            f"{median(ran.peak_mib for ran in taken):.0f}",
+        )
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
@@ -206,7 +246,8 @@ def _heading(bundle: Bundle, kind: Kind, images: int, rounds: int) -> list[str]:
         "",
         (
             f"Bundle {manifest.name}/{manifest.version} (`{manifest.model_sha256[:12]}…`), CPU, "
-            f"{usable_cores()} cores ({platform.machine()}), Python {platform.python_version()}; "
+            f"{usable_cores()} cores ({platform.machine()}), Python {platform.python_version()}, "
+            f"load average {os.getloadavg()[1]:.1f} at the end; "
             f"{images} pictures of {kind.width}×{kind.height} ({kind.media_type}, {PICTURES} "
             f"different ones) as a folder, a tar and Parquet; {rounds} interleaved rounds, "
             "medians. The limit is decode + session in batches of 16, one process a core, nothing "

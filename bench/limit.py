@@ -52,6 +52,22 @@ def single_image_ms(bundle: Path, file: Path, repeats: int) -> float:
     return float(np.median(times) * 1e3)
 
 
+def cpu_ms(work: Work) -> float:
+    """Milliseconds of processor time that an image takes in full batches on one thread.
+
+    Unlike a rate it hardly depends on what else the machine is doing.
+    """
+    classifier = OnnxClassifier(load_bundle(work.bundle), provider="cpu")
+    encoded = [file.read_bytes() for file in work.files]
+    batch = [encoded[place % len(encoded)] for place in range(BATCH)]
+    _label_batch(classifier, batch)
+    done, started, spent = 0, time.perf_counter(), time.process_time()
+    while time.perf_counter() - started < work.seconds:
+        _label_batch(classifier, batch)
+        done += BATCH
+    return (time.process_time() - spent) / done * 1e3
+
+
 def _share(barrier: "multiprocessing.synchronize.Barrier") -> None:
     """Keep what all processes of a pool meet at."""
     _Shared.barrier = barrier
