@@ -72,12 +72,20 @@ def test_seeds_are_one_row_and_schedules_are_not(tmp_path: Path) -> None:
 
 
 def test_what_contradicts_the_study_gets_a_sentence(tmp_path: Path) -> None:
-    write_finished(tmp_path, shortened(MLP, 3), seed=0, validation=0.40)
-    (row,) = gather(tmp_path)
+    write_finished(tmp_path / "whole", MLP, seed=0, validation=0.40)
+    (row,) = gather(tmp_path / "whole")
     (sentence,) = contradictions(row)
     assert "40.00 % on validation here, 54.14 % by the study, 14.1 points less" in sentence
-    assert "Ours had 3 of 50 epochs." in sentence
     assert sentence in page((row,))
+
+
+def test_a_shortened_schedule_contradicts_only_by_reaching_more(tmp_path: Path) -> None:
+    write_finished(tmp_path / "less", shortened(MLP, 3), seed=0, validation=0.40)
+    write_finished(tmp_path / "more", shortened(MLP, 3), seed=0, validation=0.60)
+    (less,), (more,) = gather(tmp_path / "less"), gather(tmp_path / "more")
+    assert list(contradictions(less)) == []
+    (sentence,) = contradictions(more)
+    assert "5.9 points more. Ours had 3 of 50 epochs." in sentence
 
 
 def test_figures_of_other_data_or_of_another_split_contradict_nothing(tmp_path: Path) -> None:
