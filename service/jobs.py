@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from service.classifier import Classifier
 from service.contract import Pixels
 from service.errors import DeadlineExceeded, InferenceFailed
+
+MATRIX: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +99,15 @@ def run(classifier: Classifier, pixels: Sequence[Pixels], clock: Callable[[], fl
         raise
     except BaseException as error:
         raise InferenceFailed from error
-    if len(logits) != len(pixels):
+    if not _are_logits(logits, len(pixels), len(classifier.manifest.labels)):
         raise InferenceFailed
     return Ran(logits, started, clock())
+
+
+def _are_logits(found: NDArray[np.float32], images: int, classes: int) -> bool:
+    """Tell whether each image has a number for each class; more may stand behind them."""
+    shaped = found.ndim == MATRIX and len(found) == images and found.shape[1] >= classes
+    return bool(shaped and np.isfinite(found[:, :classes]).all())
 
 
 def deliver(jobs: Sequence[Job], ran: Ran) -> list[Outcome]:
