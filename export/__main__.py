@@ -19,6 +19,7 @@ from export.wording import Wording
 from service.contract import Filter, LocalisedText, Resize
 from service.errors import BundleError
 from training.errors import RunError, TrainingError
+from training.own_data import OwnData
 
 if TYPE_CHECKING:
     from export.exporting import Exported, Measure
@@ -41,8 +42,13 @@ def export(  # noqa: PLR0913 - each is an option of the command line
     version: Annotated[str, typer.Option(help="The version.")] = "1",
     title_es: Annotated[str | None, typer.Option(help="The title in Spanish.")] = None,
     title_en: Annotated[str | None, typer.Option(help="The title in English.")] = None,
-    resize: Annotated[Resize, typer.Option(help="How a photo gets the model's shape.")] = RESIZE,
-    resampling: Annotated[Filter, typer.Option("--filter", help="The resampling filter.")] = FILTER,
+    resize: Annotated[
+        Resize | None,
+        typer.Option(help="How a photo gets the model's shape; as in the fit without it."),
+    ] = None,
+    resampling: Annotated[
+        Filter | None, typer.Option("--filter", help="The resampling filter; likewise.")
+    ] = None,
     calibration_from: Annotated[
         Path | None,
         typer.Option(help="For a run fitted on all images: a run of its recipe fitted on `train`."),
@@ -67,6 +73,7 @@ def export(  # noqa: PLR0913 - each is an option of the command line
     from export.calibration import read_calibration
     from export.exporting import Target
     from export.exporting import export as export_run
+    from export.stand_ins import stand_ins
     from training.data import load_splits
     from training.run import Run
     from training.settings import TrainingSettings
@@ -74,27 +81,31 @@ def export(  # noqa: PLR0913 - each is an option of the command line
     opened = Run.open(run)
     opened.require_finished()
     settings = TrainingSettings()
-    data = opened.config.recipe.data
+    recipe = opened.config.recipe
+    own = recipe.data if isinstance(recipe.data, OwnData) else None
     wording = _wording(
-        name or opened.config.recipe.data_name,
+        name or recipe.data_name,
         version,
         _title(title_es, title_en),
-        resize,
-        resampling,
+        resize or (own.input.resize if own else RESIZE),
+        resampling or (own.input.filter if own else FILTER),
     )
     calibration = read_calibration(opened, Run.open(calibration_from) if calibration_from else None)
     measure = (
         _measure(opened, settings, calibration.temperature, again=evaluate_again)
-        if evaluate
+        if evaluate and (own is None or own.test_size)
         else None
     )
+    splits = load_splits(recipe.data, settings)
+    held = splits.validation.images
     exported = export_run(
         opened,
         calibration,
         # Validation images of a run fitted on all are known to it; parity asks for no more.
-        load_splits(data, settings).validation.images,
+        held,
         Target(out, replace=replace),
         wording,
+        more=stand_ins(splits.train.images, len(held)) if own else None,
         measure=measure,
         tell=lambda step: console.print(f"[bold]·[/bold] {step}"),
     )

@@ -55,13 +55,14 @@ class Target:
     replace: bool = False
 
 
-def export(
+def export(  # noqa: PLR0913 - of what it is made, what proves it, where it goes
     run: Run,
     calibration: Calibration,
     validation: NDArray[np.uint8],
     target: Target,
     wording: Wording,
     *,
+    more: NDArray[np.uint8] | None = None,
     measure: Measure | None = None,
     tell: Tell = lambda _: None,
 ) -> Exported:
@@ -70,9 +71,10 @@ def export(
     Args:
         run: the finished run.
         calibration: the temperature and thresholds that ship.
-        validation: real images [N, H, W, C] to prove parity on.
+        validation: real images [N, H, W, C] to prove parity on, and to count the baseline on.
         target: where the bundle goes.
         wording: what it is called.
+        more: further images [M, H, W, C] for the proof of parity alone.
         measure: measures the finished file on test; without it the bundle has no test figures.
         tell: is told each step as it begins.
 
@@ -88,11 +90,14 @@ def export(
         graph = _write_graph(network, folder / MODEL_FILE)
         manifest = describe(run, wording, graph, calibration)
         classifier = _classifier(folder, manifest)
-        tell(f"Proving parity with Keras on {len(validation):,} images")
-        parity = prove_parity(network, classifier, validation)
+        images = validation if more is None else np.concatenate([validation, more])
+        tell(f"Proving parity with Keras on {len(images):,} images")
+        parity = prove_parity(network, classifier, images)
         split = HELD_BACK if run.config.fitted_on == "train" else SEEN
-        baseline = count_baseline(parity.evidence, manifest, split)
-        manifest = with_parity(manifest, parity).model_copy(update={"baseline": baseline})
+        baseline = count_baseline(parity.evidence[: len(validation)], manifest, split)
+        manifest = with_parity(manifest, parity, len(validation)).model_copy(
+            update={"baseline": baseline}
+        )
         evaluation = None
         if measure is not None:
             tell("Measuring on test")

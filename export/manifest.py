@@ -78,13 +78,18 @@ def describe(run: Run, wording: Wording, graph: Graph, calibration: Calibration)
     )
 
 
-def with_parity(manifest: Manifest, parity: Parity) -> Manifest:
-    """The manifest, saying how close the file came to Keras."""
+def with_parity(manifest: Manifest, parity: Parity, validation: int | None = None) -> Manifest:
+    """The manifest, saying how close the file came to Keras.
+
+    Of the images of the proof, `validation` (all if None) were validation images as they are.
+    """
+    others = parity.images - (parity.images if validation is None else validation)
+    split = f"validation and {others} varied training images" if others else "validation"
     figure = Figure(
         name="largest_logit_difference",
         value=parity.largest_difference,
         n=parity.images,
-        split="validation",
+        split=split,
         conditions=f"{MODEL_FILE} against Keras, float32, the same top-1 on all",
     )
     return manifest.model_copy(update={"figures": (*manifest.figures, figure)})

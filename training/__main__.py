@@ -1,7 +1,7 @@
 """The command line of training: `python -m training COMMAND`.
 
-`data`, `list` and `augmentations` show what there is, `fit` and `grid` fit, `evaluate` and `report`
-tell what came out.
+`data`, `explore`, `list` and `augmentations` show what there is, `fit` and `grid` fit, `evaluate`
+and `report` tell what came out.
 
 Exit codes: 0 done, 1 it could not be done and one line says why, 2 the command was not understood,
 130 interrupted (a fit goes on when it is asked for again).
@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from training.commands.fitting import fit, grid
-from training.commands.showing import augmentations, data, list_recipes
+from training.commands.showing import augmentations, data, explore, list_recipes
 from training.errors import TrainingError
 from training.settings import TrainingSettings
 from training.terminal import Json, RunFolder, console, print_json
@@ -26,7 +26,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 Method = Literal["energy", "neighbours", "relative"]
 
 app.command("list")(list_recipes)
-for command in (data, augmentations, fit, grid):
+for command in (data, explore, augmentations, fit, grid):
     app.command()(command)
 
 

@@ -57,9 +57,14 @@ def negative_log_likelihood(
     return float(np.mean(normaliser - scaled[np.arange(len(labels)), labels]))
 
 
-def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
-    """The temperature of least negative log-likelihood (Guo 2017, arXiv 1706.04599)."""
-    low, high = np.log(TEMPERATURE_RANGE)
+def fit_temperature(
+    logits: NDArray[np.floating], labels: NDArray[np.integer], *, lowest: float | None = None
+) -> float:
+    """The temperature of least negative log-likelihood (Guo 2017, arXiv 1706.04599).
+
+    A few images that are all right would have any model be ever surer; `lowest` bounds that.
+    """
+    low, high = np.log((lowest or TEMPERATURE_RANGE[0], TEMPERATURE_RANGE[1]))
     found = minimize_scalar(
         lambda log_t: negative_log_likelihood(logits, labels, float(np.exp(log_t))),
         bounds=(low, high),

@@ -1,6 +1,7 @@
 """Verified data: the training and validation splits of a named data set, and its test split.
 
-`load_splits` never opens the test split; `load_test` is for `training.evaluate` alone.
+`load_splits` never opens the test split; `load_test` is for `training.evaluate`, and for
+`training.explore`, which counts it and looks for duplicates.
 """
 
 import hashlib
@@ -65,7 +66,7 @@ def load_whole_training_half(data: str | OwnData, settings: TrainingSettings) ->
 
 
 def load_test(data: str | OwnData, settings: TrainingSettings) -> Split:
-    """The test half. Only `training.evaluate` calls this.
+    """The test half. Only `evaluate` calls this, and `explore` to count and compare it.
 
     Raises:
         DataError: as for `load_splits`, or there is no test half.

@@ -27,7 +27,7 @@ WHITE = 255
 
 def mosaic(rows: list[NDArray[np.uint8]], scale: int) -> str:
     """The address of `mosaic_png`."""
-    return _address("image/png", mosaic_png(rows, scale))
+    return address("image/png", mosaic_png(rows, scale))
 
 
 def mosaic_png(rows: list[NDArray[np.uint8]], scale: int) -> bytes:
@@ -113,8 +113,9 @@ def _svg(figure: Figure) -> str:
     buffer = io.BytesIO()
     with rc_context({"svg.hashsalt": "rotulo"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return _address("image/svg+xml", buffer.getvalue())
+    return address("image/svg+xml", buffer.getvalue())
 
 
-def _address(media_type: str, content: bytes) -> str:
+def address(media_type: str, content: bytes) -> str:
+    """Content as a `data:` address, which needs no network."""
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"

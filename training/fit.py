@@ -14,6 +14,7 @@ from training.callbacks import FollowValidation, KeepState, Progress, TellProgre
 from training.data import Split, Splits, load_splits, load_whole_training_half
 from training.datasets import find_data_set
 from training.errors import RecipeError
+from training.head import fit_head
 from training.imagenet import load_imagenet_weights
 from training.models import build
 from training.recipe import Backbone, Recipe
@@ -23,6 +24,8 @@ from training.state import State
 from training.views import logits_of
 
 NO_IMAGES = 0
+# The lowest temperature of a head that was fitted by itself.
+SUREST = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,10 @@ def fit(
                 _load_published_weights(model, recipe, settings)
             _adapt(model, splits.train.images)
         run.write("model.json", {"parameters": count(model), "total": model.count_params()})
-        _fit_model(model, run, splits, progress)
+        if recipe.fit.head and not run.checkpoints.exists():
+            fit_head(model, run, splits.train, recipe.fit.head, progress)
+        if recipe.fit.epochs:
+            _fit_model(model, run, splits, progress)
         _save_weights(model, run.weights)
     if len(splits.validation):
         calibrate(run, splits.validation)
@@ -116,7 +122,9 @@ def load_model(run: Run) -> keras.Model:
 def calibrate(run: Run, validation: Split) -> None:
     """Find temperature and thresholds on validation and write `calibration.json`."""
     logits = logits_of(load_model(run), run.config.recipe.views, validation.images)
-    temperature = fit_temperature(logits, validation.labels)
+    # A logistic regression whose penalty was chosen by likelihood is seldom too modest.
+    lowest = SUREST if run.config.recipe.fit.head else None
+    temperature = fit_temperature(logits, validation.labels, lowest=lowest)
     probabilities = softmax(logits, temperature)
     correct = probabilities.argmax(axis=1) == validation.labels
     thresholds = choose_thresholds(probabilities.max(axis=1), correct)

@@ -156,3 +156,16 @@ class Plateau(Part):
     patience: PositiveInt = 10
     least: NonNegativeFloat = 0.0
     floor: UnitInterval = 0.0
+
+
+class LogisticHead(Part):
+    """The last layer alone is fitted first, by logistic regression on the network's features.
+
+    Each training image is seen as it is and in `variants` - 1 variants. Of the `strengths`, from
+    firm to free, the one of the best likelihood over so many `folds` of the training images is
+    taken.
+    """
+
+    variants: Annotated[int, Field(ge=1, le=64)] = 4
+    strengths: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (1e-4, 1e-3, 1e-2, 1e-1)
+    folds: Annotated[int, Field(ge=2, le=5)] = 3

@@ -23,7 +23,7 @@ class BarProgress:
         self._bar = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(),
-            TextColumn("loss {task.fields[loss]:.3f}  accuracy {task.fields[accuracy]:.3f}"),
+            TextColumn("{task.fields[figures]}"),
             TextColumn("{task.fields[rate]:.0f} images/s"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
@@ -50,21 +50,22 @@ class BarProgress:
             completed=done * images,
             epoch=done + 1,
             epochs=epochs,
-            loss=0.0,
-            accuracy=0.0,
+            figures="",
             rate=0.0,
         )
 
     def step(self, *, images: int, loss: float, accuracy: float) -> None:
         """Move on by a batch."""
-        rate = self._bar.tasks[0].speed or 0.0
-        self._bar.update(self._task, advance=images, loss=loss, accuracy=accuracy, rate=rate)
+        rate = self._bar.tasks[-1].speed or 0.0
+        # A pass in which nothing is fitted has no such figures.
+        figures = f"loss {loss:.3f}  accuracy {accuracy:.3f}" if loss or accuracy else ""
+        self._bar.update(self._task, advance=images, figures=figures, rate=rate)
 
     def epoch(self, measured: dict[str, float]) -> None:
         """Leave a line with the epoch's figures."""
         figures = "  ".join(f"{name} {value:.4f}" for name, value in _rest(measured).items())
         self._console.print(f"epoch {measured['epoch']:.0f}  {figures}")
-        epochs = self._bar.tasks[0].fields["epochs"]
+        epochs = self._bar.tasks[-1].fields["epochs"]
         self._bar.update(self._task, epoch=min(int(measured["epoch"]) + 1, epochs))
 
 

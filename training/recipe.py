@@ -5,9 +5,9 @@ found. Two runs of one recipe with one seed on one device do the same thing. Thi
 door to all parts; those of a kind live together in `architectures`, `optimisation` and `variation`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from training.architectures import (
     Airbench,
@@ -33,6 +33,7 @@ from training.optimisation import (
     Cosine,
     EarlyStopping,
     EpochSteps,
+    LogisticHead,
     Lookahead,
     Monitor,
     NesterovSgd,
@@ -56,9 +57,10 @@ class Fit(Part):
 
     `keep_best` names what the epoch whose weights are kept is best in; without it the last epoch's
     are. `planned_epochs` is what the recipe says when a run was given another number of epochs.
+    Where there is a `head` it is fitted first; without any epochs nothing else is.
     """
 
-    epochs: PositiveInt
+    epochs: NonNegativeInt
     batch_size: PositiveInt
     optimiser: Optimiser
     schedule: Schedule = Constant()
@@ -69,6 +71,13 @@ class Fit(Part):
     plateau: Plateau | None = None
     keep_best: Monitor | None = None
     planned_epochs: PositiveInt | None = None
+    head: LogisticHead | None = None
+
+    @model_validator(mode="after")
+    def _something_is_fitted(self) -> Self:
+        if not self.epochs and self.head is None:
+            raise ValueError("a fit without epochs needs a head")
+        return self
 
     @property
     def looks_at_validation(self) -> bool:
@@ -79,6 +88,8 @@ class Fit(Part):
         """The same fit over another number of epochs, all that counts epochs in proportion."""
         if epochs == self.epochs:
             return self
+        if not self.epochs:
+            return self.model_copy(update={"epochs": epochs})
         planned = self.planned_epochs or self.epochs
 
         def scaled(count: int) -> int:
@@ -125,6 +136,7 @@ __all__ = [
     "EfficientNetLite",
     "EpochSteps",
     "Fit",
+    "LogisticHead",
     "Lookahead",
     "Mix",
     "Mlp",

@@ -20,7 +20,14 @@ from training.data import Splits, class_counts
 from training.datasets import ClassName, DataSet, find_data_set
 from training.errors import DataError, RunError
 from training.evaluate import Evaluation, recorded_evaluation
-from training.figures import learning_curves, mosaic, reliability_diagram
+from training.explore import (
+    DUPLICATES_PICTURE,
+    MEANS_PICTURE,
+    Exploration,
+    exploration_folder,
+    read_exploration,
+)
+from training.figures import address, learning_curves, mosaic, reliability_diagram
 from training.fit import build_model, count, splits_of
 from training.following import kept_epoch
 from training.run import Run, RunConfig, write_atomically
@@ -35,7 +42,8 @@ from training.wording import (
 from training.wording_models import model_in_words
 
 SAMPLES = 8
-SCALE = 2
+# Pixels that a small image is enlarged to.
+PICTURE_SIDE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,16 @@ class Content:
     evaluation: Evaluation | None
     diagram: str | None
     manifest: Manifest | None
+    explored: "Explored | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """What was seen of the data before, and its pictures as addresses; None for those not drawn."""
+
+    found: Exploration
+    means: str | None
+    duplicates: str | None
 
 
 def write_report(
@@ -130,7 +148,7 @@ def gather(
         environment=_recorded(run, "environment.json"),
         data=_recorded(run, "data.json"),
         classes=_samples(splits, data_set) if splits else (),
-        varied=mosaic(varied(splits.train, run.config), SCALE) if splits else None,
+        varied=mosaic(varied(splits.train, run.config), _scale(data_set)) if splits else None,
         weights=_weights(run.config),
         history=history,
         kept=kept_epoch(recipe.fit, history) if history and recipe.fit.keep_best else None,
@@ -141,6 +159,7 @@ def gather(
         if evaluation and evaluation.reliability
         else None,
         manifest=manifest,
+        explored=_explored(settings, data_set),
     )
 
 
@@ -169,6 +188,20 @@ def render(content: Content) -> str:
     )
 
 
+def _explored(settings: TrainingSettings, data_set: DataSet) -> Explored | None:
+    """The exploration of the very images of the run, if `explore` left one in its place."""
+    folder = exploration_folder(settings, data_set.name)
+    found = read_exploration(folder, data_set.train_sha256)
+    if found is None:
+        return None
+    pictures = (MEANS_PICTURE, DUPLICATES_PICTURE)
+    return Explored(found, *(_picture(folder / name) for name in pictures))
+
+
+def _picture(path: Path) -> str | None:
+    return address("image/png", path.read_bytes()) if path.is_file() else None
+
+
 def _recorded(run: Run, name: str) -> dict[str, Any] | None:
     return run.read(name) if (run.folder / name).is_file() else None
 
@@ -192,8 +225,12 @@ def _samples(splits: Splits, data_set: DataSet) -> tuple[ClassSamples, ...]:
         zip(data_set.classes, counts, strict=True)
     ):
         images = splits.train.images[np.flatnonzero(splits.train.labels == index)[:SAMPLES]]
-        found.append(ClassSamples(label, train, validation, mosaic([images], SCALE)))
+        found.append(ClassSamples(label, train, validation, mosaic([images], _scale(data_set))))
     return tuple(found)
+
+
+def _scale(data_set: DataSet) -> int:
+    return max(1, PICTURE_SIDE // max(data_set.shape[:2]))
 
 
 def _weights(config: RunConfig) -> Weights:

@@ -6,6 +6,8 @@ RUN/
   environment.json   versions, device, commit
   data.json          the data set and its digest
   model.json         how many parameters gradients change, and how many there are
+  head.json          how the head alone was fitted, where a recipe asks for that
+  features/          what the frozen network saw, for that head
   history.jsonl      a line an epoch
   checkpoints/       of the last epoch, to go on from
   model.weights.h5   the finished weights

@@ -9,6 +9,7 @@ from training.recipe import (
     EarlyStopping,
     EpochSteps,
     Fit,
+    LogisticHead,
     Mix,
     NesterovSgd,
     Optimiser,
@@ -62,14 +63,16 @@ def augmentation_in_words(augmentation: Augmentation) -> str:
 
 def fit_in_words(fit: Fit) -> tuple[str, ...]:
     """How the weights are found, a sentence an idea."""
-    sentences = [
+    sentences = [_head(fit.head)] if fit.head else []
+    if not fit.epochs:
+        return tuple(sentences)
+    sentences += [
         f"{fit.epochs} épocas en lotes de {fit.batch_size} imágenes.",
         _optimiser(fit.optimiser),
         _schedule(fit.schedule),
     ]
     if fit.planned_epochs:
-        sentences.insert(
-            1,
+        sentences.append(
             f"La receta prevé {fit.planned_epochs} épocas: el calendario de esta corrida es el "
             f"suyo en proporción, y sus cifras no son las de la receta completa.",
         )
@@ -91,6 +94,14 @@ def fit_in_words(fit: Fit) -> tuple[str, ...]:
             f"{fit.whitening_bias_epochs} épocas."
         )
     return (*sentences, *_following(fit))
+
+
+def _head(head: LogisticHead) -> str:
+    return (
+        "La última capa se ajusta sola, por regresión logística sobre lo que la red fija ve en "
+        f"{head.variants} variantes de cada imagen; la fuerza de su penalización se elige por "
+        f"validación cruzada en {head.folds} partes de las imágenes de ajuste."
+    )
 
 
 def views_in_words(views: Views) -> str:

@@ -54,6 +54,11 @@ def fit(  # noqa: PLR0913 - each is a flag
     opened = Run.start(folder, RunConfig(recipe=chosen, seed=seed, fitted_on=fitted_on))
     with JsonProgress() if as_json else BarProgress(console) as progress:
         fit_run(opened, settings, progress)
+    if chosen.fit.head and fitted_on == "train":
+        from training.familiarity import write_familiarity
+        from training.fit import splits_of
+
+        write_familiarity(opened, splits_of(opened, settings), "neighbours")
     if as_json:
         print_json({"event": "end", "run": str(folder)})
     else:

@@ -102,3 +102,45 @@ def data(
     for label, count in counts.items():
         table.add_row(label, str(count["train"]), str(count["validation"]))
     console.print(table)
+
+
+def explore(
+    name: Annotated[str, typer.Argument(metavar="DATASET", help="A data set: a name or a path.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder; RUNS/explored/NAME, where reports look.")
+    ] = None,
+    size: Size = None,
+    grey: Grey = False,
+    as_json: Json = False,
+) -> None:
+    """Look at a data set before a fit: counts, samples, means, duplicates, people's labels."""
+    from training.datasets import find_data_set
+    from training.describing import SIDE, describe
+    from training.explore import exploration_folder
+    from training.explore import explore as explore_data
+
+    settings = TrainingSettings()
+    described = describe(name, size or SIDE, grey=grey)
+    folder = out or exploration_folder(settings, find_data_set(described).name)
+    found = explore_data(described, settings, folder)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+        return
+    table = Table("Class", "Train", "Test", title=f"{found.name}  SHA-256 {found.sha256}")
+    for place, label in enumerate(found.classes):
+        table.add_row(label, str(found.train[place]), str(found.test[place]) if found.test else "–")
+    console.print(table)
+    for what, pairs in (
+        ("in train", found.within_train),
+        ("in test", found.within_test),
+        ("of train and test", found.across),
+    ):
+        if pairs:
+            console.print(
+                f"Near-duplicates {what}: {pairs.pairs} pairs, {pairs.identical} identical, "
+                f"{pairs.other_label} with two labels{'' if pairs.complete else ' (not all seen)'}"
+            )
+    if found.label_noise:
+        console.print(f"People label otherwise: {found.label_noise.rates['random']:.1%} of answers")
+    console.print(f"Written: {folder}")

@@ -35,7 +35,7 @@ PRINTED = [
     if (found := reported(recipe.name)) and found.parameters
 ]
 # These are fitted by tests of their own, or differ from vgg16-* in a backbone of many layers alone.
-FITTED_ELSEWHERE = {"airbench94", "efficientnet-lite0"}
+FITTED_ELSEWHERE = {"airbench94", "efficientnet-lite0", "transfer", "transfer-fine-tuned"}
 BUILT_ONLY = {"resnet50-base", "resnet50-improved", "backbone-224"}
 
 
