@@ -107,7 +107,7 @@ def test_a_data_set_is_looked_at_and_the_report_tells_it(
     content = gather(fitted, settings, None, date(2026, 1, 2))
     page = render(content)
     assert "Lo que se vio antes de ajustar" in page
-    assert "rojo → verde (10,0" in page
+    assert "rojo → verde (3,3" in page
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
