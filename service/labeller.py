@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ParamSpec, TypeAlias, TypeVar
 
@@ -25,7 +25,7 @@ from service.contract import DecodedImage, Manifest, Pixels, decode_image, to_pi
 from service.errors import DeadlineExceeded, Overloaded
 from service.labelling import Labelling, label
 from service.settings import Settings
-from service.sharing import Shared
+from service.sharing import Evidence, Shared
 from service.stages import StageSpan
 
 Logits: TypeAlias = NDArray[np.float32]
@@ -94,6 +94,9 @@ class Labeller:
         self._timeout = settings.request_timeout_seconds
         self._max_queue = settings.max_queue
         self._decoders = shared.decoders
+        self._cache = shared.cache
+        # All that the evidence rests on besides the bytes: the graph, and the way to its pixels.
+        self._identity = f"{self.manifest.model_sha256} {self.manifest.input.model_dump_json()}"
         self._queue = shared.queue()
         self._batcher = Batcher(
             classifier,
@@ -141,6 +144,8 @@ class Labeller:
         """Finish what was taken, and take no more."""
         await self._batcher.drain()
         self._queue.leave()
+        if self._cache is not None:
+            self._cache.forget(self._identity)
 
     def retry_after(self) -> float:
         """Return how many seconds what is queued now will take."""
@@ -169,15 +174,49 @@ class Labeller:
             submitted = time.monotonic()
             try:
                 async with asyncio.timeout_at(deadline):
-                    ready = await self._see(image, submitted)
-                    outcome = await self._batcher.submit(ready.pixels, deadline=deadline)
+                    known = await self._know(image, submitted, deadline)
             except TimeoutError as error:
                 raise DeadlineExceeded from error
         return LabelledImage(
             labelling=label(
-                outcome.logits, self.manifest, top_k=asked.top_k, min_score=asked.min_score
+                known.logits, self.manifest, top_k=asked.top_k, min_score=asked.min_score
             ),
-            evidence=outcome.logits,
+            evidence=known.logits,
+            width=known.width,
+            height=known.height,
+            media_type=known.media_type,
+            decode_seconds=known.decode_seconds,
+            queue_seconds=known.queue_seconds,
+            inference_seconds=known.inference_seconds,
+            spans=known.spans,
+        )
+
+    async def _know(self, image: bytes | Pixels, submitted: float, deadline: float) -> Evidence:
+        """Return the evidence of an image; of one that came before, what was kept."""
+        if self._cache is None or not isinstance(image, bytes):
+            return await self._infer(image, submitted, deadline)
+        digest = await self.aside(self._cache.digest, image)
+        # Others may join and wait longer than this caller: the work has the settings' time.
+        shared = asyncio.get_running_loop().time() + self._timeout
+        known, outcome = await self._cache.get(
+            self._identity, digest, lambda: self._infer(image, submitted, shared)
+        )
+        if outcome == "miss":
+            return known
+        waited = StageSpan("queue", submitted, time.monotonic())
+        return replace(
+            known,
+            decode_seconds=0.0,
+            queue_seconds=waited.ended - submitted,
+            inference_seconds=0.0,
+            spans=(waited,),
+        )
+
+    async def _infer(self, image: bytes | Pixels, submitted: float, deadline: float) -> Evidence:
+        ready = await self._see(image, submitted)
+        outcome = await self._batcher.submit(ready.pixels, deadline=deadline)
+        return Evidence(
+            logits=outcome.logits,
             width=ready.width,
             height=ready.height,
             media_type=ready.media_type,

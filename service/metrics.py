@@ -48,6 +48,7 @@ class Metrics:
         self._register_bounds(registry)
         self.models = ModelMetrics(registry)
         self._register_explanations(registry)
+        self._register_cache(registry)
         self.access = AccessMetrics(registry)
         self._register_process(registry)
         ProcessCollector(registry=registry)
@@ -123,6 +124,21 @@ class Metrics:
         self.bytes_in_flight = gauge("rotulo_in_flight_bytes", "Bytes of uploads held in memory.")
         self.bytes_bound = gauge("rotulo_in_flight_bound_bytes", "Bytes that may be held.")
 
+    def _register_cache(self, registry: CollectorRegistry) -> None:
+        self._cache_lookups = Counter(
+            "rotulo_cache_lookups",
+            "Images looked up: hit, miss, or joined with one that is being labelled.",
+            ["outcome"],
+            registry=registry,
+        )
+        self._cache_bytes = Gauge("rotulo_cache_bytes", "Bytes of answers kept.", registry=registry)
+        self.cache_bound = Gauge(
+            "rotulo_cache_bound_bytes", "Bytes of answers that may be kept.", registry=registry
+        )
+        self._cache_evictions = Counter(
+            "rotulo_cache_evictions", "Answers that gave way to others.", registry=registry
+        )
+
     def _register_explanations(self, registry: CollectorRegistry) -> None:
         self.explanations = Gauge(
             "rotulo_explanations_in_progress", "Explanations being computed.", registry=registry
@@ -154,6 +170,15 @@ class Metrics:
     def count_rejection(self, reason: str) -> None:
         """Count one problem that is an answer, or part of one; the reason is the error's slug."""
         self._rejections.labels(reason).inc()
+
+    def looked_up(self, outcome: str) -> None:
+        """Learn from the cache how one look-up ended."""
+        self._cache_lookups.labels(outcome).inc()
+
+    def cache_changed(self, size: int, evicted: int) -> None:
+        """Learn from the cache how many bytes it keeps, and how many answers just gave way."""
+        self._cache_bytes.set(size)
+        self._cache_evictions.inc(evicted)
 
     def watch(
         self, *, images: Callable[[], int], held: Callable[[], int], ready: Callable[[], int]

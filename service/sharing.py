@@ -4,15 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from service.backlog import Backlog
 from service.cores import usable_cores
+from service.evidence_cache import EvidenceCache
 from service.metrics import Metrics
 from service.settings import Settings
+from service.stages import StageSpan
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a model said about one image, ``[evidence_size]``; its size in pixels, its stages.
+
+    ``spans`` are by the clock of ``time.monotonic()``, and the seconds those of each stage.
+    """
+
+    logits: NDArray[np.float32]
+    width: int
+    height: int
+    media_type: str
+    decode_seconds: float
+    queue_seconds: float
+    inference_seconds: float
+    spans: tuple[StageSpan, ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Return how many bytes its numbers take."""
+        return self.logits.nbytes
 
 
 class Shared:
@@ -24,6 +52,10 @@ class Shared:
         self.decoders = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
         self.decoding = Backlog(decode_threads)
         self._inference = ThreadPoolExecutor(self.workers, "inference")
+        self.cache = (
+            EvidenceCache[Evidence](settings.cache_bytes, metrics) if settings.cache_bytes else None
+        )
+        metrics.cache_bound.set(settings.cache_bytes)
         self._metrics = metrics
         self._depths: dict[ModelQueue, int] = {}
 
