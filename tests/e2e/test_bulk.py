@@ -97,10 +97,16 @@ def test_it_says_of_every_image_what_the_service_says_bit_for_bit(
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["images"] == 3 * len(images)
-    answers = {name: asked_over_http(service_address, data) for name, data in images.items()}
     rows = read_rows(target)
     assert len(rows) == 3 * len(images)
+    # The service may close the connection before all of it is sent, so it is not asked for this.
+    large = [row for row in rows if "too-large" in f"{row['file']} {row['member']}"]
+    assert [row["error"] for row in large] == ["payload-too-large"] * 3
+    del images["too-large.jpg"]
+    answers = {name: asked_over_http(service_address, data) for name, data in images.items()}
     for row in rows:
+        if row["error"] == "payload-too-large":
+            continue
         answer = answers[Path(row["member"] or row["file"]).name]
         if row["error"]:
             assert answer["type"] == f"urn:rotulo:problem:{row['error']}"
