@@ -56,10 +56,13 @@ def environment(bundles: Path) -> dict[str, str]:
 def rotulo(
     *arguments: str | Path, bundles: Path, before: Callable[[], None] | None = None
 ) -> subprocess.CompletedProcess[str]:
+    variables = environment(bundles)
+    if before:  # a limit on files is not for those in which coverage is measured
+        variables = {k: v for k, v in variables.items() if not k.startswith("COV")}
     return subprocess.run(
         command(*arguments),
         cwd=ROOT,
-        env=environment(bundles),
+        env=variables,
         capture_output=True,
         text=True,
         check=False,

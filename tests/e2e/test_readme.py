@@ -137,7 +137,9 @@ def test_the_test_command_of_the_readme_runs_every_test(root: Path, lines: list[
         text=True,
         check=True,
     )
-    assert re.search(r"-m pytest --cov$", finished.stdout, re.MULTILINE)
+    assert re.search(
+        r"-m pytest --cov( --(numprocesses|dist)=\w+)*$", finished.stdout, re.MULTILINE
+    )
 
 
 def test_each_training_and_export_command_of_the_readme_exists(

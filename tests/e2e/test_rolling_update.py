@@ -35,6 +35,8 @@ error_log {folder}/error.log;
 events {{}}
 http {{
     access_log off;
+    # When it reloads, nginx before 1.27.4 may close a kept connection just as a request comes.
+    keepalive_timeout 0;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;

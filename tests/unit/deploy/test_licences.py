@@ -12,7 +12,8 @@ from deploy.licences import NOT_INSTALLED, licences_of, main
 def test_every_package_of_the_service_may_be_shipped(root: Path) -> None:
     found = list(licences_of(root / "requirements" / "serve-cpu.txt"))
     assert [entry for entry in found if not entry.allowed] == []
-    assert {entry.package for entry in found if entry.licence == NOT_INSTALLED} == {
+    # Less than these where another package brings a copy of its own along, as Ray does.
+    assert {entry.package for entry in found if entry.licence == NOT_INSTALLED} <= {
         "async-timeout",  # for a Python before 3.11.3
         "colorama",  # for Windows
     }
