@@ -23,7 +23,16 @@ def test_every_recipe_can_be_told_in_whole_sentences(recipe: Recipe) -> None:
         *fit_in_words(recipe.fit),
     ]
     assert all(re.fullmatch(r"[A-Z\d].*[^.]\.", sentence) for sentence in sentences)
-    assert f"{recipe.fit.epochs} épocas en lotes de {recipe.fit.batch_size} imágenes." in sentences
+    epochs = f"{recipe.fit.epochs} épocas en lotes de {recipe.fit.batch_size} imágenes."
+    assert (epochs in sentences) == (recipe.fit.epochs > 0)
+
+
+def test_a_head_that_is_computed_is_told_and_no_epochs_are() -> None:
+    fit = find_recipe("transfer").fit
+    assert fit.epochs == 0
+    (told,) = fit_in_words(fit)
+    assert "validación cruzada" in told
+    assert "épocas" not in told
 
 
 def test_what_a_recipe_does_not_do_is_not_told() -> None:
