@@ -40,7 +40,11 @@ EXTRAS: Final = MappingProxyType(
 )
 """The extras that each lock covers."""
 
-GROUPS: Final = MappingProxyType({"sbom.txt": "sbom", "audit.txt": "audit"})
+PEERS: Final = ("peer-bentoml", "peer-litserve", "peer-mosec", "peer-naive")
+
+GROUPS: Final = MappingProxyType(
+    {f"{group}.txt": group for group in ("sbom", "audit", *PEERS)},
+)
 """Locks of programs with an environment of their own, by their group of dependencies."""
 
 _DIGEST_LINE: Final = re.compile(r"^# pyproject: sha256:([0-9a-f]{64})$", re.MULTILINE)
