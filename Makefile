@@ -1,6 +1,9 @@
 # Each target sets up what it needs; the second time there is nothing left to set up.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# Python keeps what it compiled, whatever the environment says: without that each new process of the
+# tests compiles TensorFlow or the service anew, which more than doubles their time.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help serve test lint types format docs lock train export bench image imagecheck audit clean python programs
 
 PYTHON ?= python3
@@ -70,7 +73,7 @@ imagecheck: $(DEV_VENV)/.locked  ## build the image on a Debian made here, run i
 audit: $(DEV_VENV)/.locked $(AUDIT_VENV)/.locked  ## licences, known vulnerabilities and manifests (needs the advisories' network)
 	$(DEV)/python -m deploy.licences requirements/serve-cpu.txt requirements/serve-cuda.txt
 	$(AUDIT_VENV)/bin/checkov --file Dockerfile --framework dockerfile --compact --quiet --skip-download
-	$(DEV)/python -m pytest --quiet tests/integration/deploy/test_kubernetes.py -k checkov
+	$(DEV)/python -m pytest --quiet -m audit tests/integration/deploy/test_kubernetes.py
 	@for lock in serve-cpu serve-cuda dev; do \
 		echo "pip-audit $$lock"; \
 		$(DEV)/pip-audit --strict --disable-pip --require-hashes --requirement requirements/$$lock.txt || exit 1; \
