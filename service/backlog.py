@@ -34,4 +34,8 @@ class Backlog:
 
     def seconds(self) -> float:
         """Return how long what is here will take; 0 as long as nothing is measured."""
-        return self._pieces * (self._known or 0.0) / self._threads
+        return self._pieces * self.each()
+
+    def each(self) -> float:
+        """Return how long one piece more takes all threads; 0 as long as nothing is measured."""
+        return (self._known or 0.0) / self._threads

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import chain
 from typing import Final, Protocol
@@ -80,10 +81,13 @@ class Batcher:
         workers: int,
         observer: BatchObserver | None = None,
         executor: Executor | None = None,
+        retry_after: Callable[[], float] | None = None,
     ) -> None:
         """Set the bounds: images that wait, images in one batch, and batches at one time.
 
         The executor, by default ``workers`` threads, runs batches and is shut down by ``drain``.
+        ``retry_after`` says how many seconds whoever finds the queue full should wait, by default
+        until what is here is done.
         """
         if min(max_queue, max_batch, workers) < 1:
             message = "max_queue, max_batch and workers must each be at least 1"
@@ -94,6 +98,7 @@ class Batcher:
         self._workers = workers
         self._observer = observer or Unobserved()
         self._executor = executor or ThreadPoolExecutor(workers, "inference")
+        self._retry_after = retry_after or self.retry_after
         self._queue: deque[Job] = deque()
         self._alone: deque[Job] = deque()  # from batches that failed; each is run by itself
         self._running: dict[asyncio.Future[Ran], list[Job]] = {}
@@ -118,8 +123,19 @@ class Batcher:
 
     def backlog_seconds(self) -> float:
         """Return the same, and 0 as long as nothing is measured."""
-        images = len(self._queue) + len(self._alone) + sum(map(len, self._running.values()))
-        return images * (self._seconds_per_image or 0.0) / self._workers
+        return (len(self._queue) + len(self._alone)) * self.each() + self.handed_seconds()
+
+    def handed_seconds(self) -> float:
+        """Return how many of them are for images that the threads were given already."""
+        return sum(map(len, self._running.values())) * self.each()
+
+    def batches_waiting(self) -> int:
+        """Return how often each thread has yet to be given a batch for all who wait."""
+        return -(-(len(self._queue) + len(self._alone)) // (self._workers * self._max_batch))
+
+    def each(self) -> float:
+        """Return how long one image more takes all threads; 0 as long as nothing is measured."""
+        return (self._seconds_per_image or 0.0) / self._workers
 
     async def start(self) -> None:
         """Begin to take jobs; once in a batcher's life."""
@@ -147,7 +163,7 @@ class Batcher:
         if deadline is not None and deadline <= loop.time():
             raise DeadlineExceeded
         if len(self._queue) >= self._max_queue:
-            raise Overloaded(self.retry_after())
+            raise Overloaded(self._retry_after())
         job = Job(pixels, loop.create_future(), loop.time(), deadline)
         if deadline is not None:
             job.timer = loop.call_at(deadline, self._expire, job)

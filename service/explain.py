@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.admission import Admission
+from service.containment import contained
 from service.contract import DecodedImage, Manifest, Pixels, placement
 from service.errors import DeadlineExceeded, InvalidParameter, NotFound, Overloaded
 from service.i18n import Catalogue
@@ -33,6 +34,7 @@ from service.labeller import Logits
 from service.labelling import calibrate
 from service.metrics import Metrics
 from service.settings import Settings
+from service.turns import Turns
 from service.wording import Wording
 
 ROWS: Final = 6
@@ -55,7 +57,6 @@ _NAMED_FROM: Final = 0.6
 _NAMED_AT_MOST: Final = 3
 _EVERYWHERE_FROM: Final = 7
 _SMOOTHING: Final = 0.2
-_RETRY_UNMEASURED: Final = 1.0
 
 
 class ExplanationsOff(NotFound):
@@ -106,6 +107,7 @@ class Explainer:
         self._metrics = metrics
         self._running = 0
         self._seconds: float | None = None
+        self._turns = Turns(self._bound)
         metrics.explanations.set_function(lambda: self._running)
         metrics.explanations_bound.set(self._bound)
 
@@ -119,7 +121,9 @@ class Explainer:
         if self._bound == 0:
             raise ExplanationsOff
         if self._running >= self._bound:
-            raise Overloaded(self._seconds or _RETRY_UNMEASURED)
+            now = asyncio.get_running_loop().time()
+            seconds = self._seconds or 0.0
+            raise Overloaded(self._turns.book(now, backlog=seconds, each=seconds / self._bound))
 
     async def explain(
         self,
@@ -147,7 +151,7 @@ class Explainer:
                     covered: list[Logits] = []
                     for first in range(0, ROWS * COLUMNS, self._chunk):
                         cells = range(first, min(first + self._chunk, ROWS * COLUMNS))
-                        images = await asyncio.to_thread(covers.over, cells)
+                        images = await asyncio.to_thread(contained, covers.over, cells)
                         covered += await scorer.infer_aside(images, deadline=deadline)
             except TimeoutError as error:
                 raise DeadlineExceeded from error

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from service.admission import Admission
 from service.batcher import Batcher, Outcome
 from service.classifier import Classifier
+from service.containment import contained
 from service.contract import DecodedImage, Manifest, Pixels, decode_image, to_pixels
 from service.errors import DeadlineExceeded, Overloaded
 from service.labelling import Labelling, label
@@ -105,7 +106,10 @@ class Labeller:
             workers=shared.workers,
             observer=self._queue,
             executor=shared.lend_inference(),
+            retry_after=self.book_turn,
         )
+        self._queue.employ(self._batcher)
+        self._shared = shared
         self._decoding = shared.decoding
         self._holders = 0
         self._let_go = asyncio.Event()
@@ -147,9 +151,9 @@ class Labeller:
         if self._cache is not None:
             self._cache.forget(self._identity)
 
-    def retry_after(self) -> float:
-        """Return how many seconds what is queued now will take."""
-        return self._batcher.retry_after()
+    def book_turn(self) -> float:
+        """Return how many seconds who is refused now should wait: each a turn of its own."""
+        return self._shared.book_turn(self._batcher)
 
     async def label(
         self, image: bytes | Pixels, asked: LabelRequest, *, deadline: float = math.inf
@@ -229,7 +233,8 @@ class Labeller:
     async def aside(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what some work on an upload gives, done in a decoding thread."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._decoders, partial(work, *args, **kwargs))
+        call = partial(contained, work, *args, **kwargs)
+        return await loop.run_in_executor(self._decoders, call)
 
     async def _see(self, image: bytes | Pixels, submitted: float) -> _Seen:
         """Return what the model would see of an image; pixels are that already."""
@@ -260,7 +265,7 @@ class Labeller:
             DeadlineExceeded, InferenceFailed, NotReady: as the batcher.
         """
         if 2 * self._batcher.depth >= self._max_queue:
-            raise Overloaded(self.retry_after())
+            raise Overloaded(self.book_turn())
         outcomes = await asyncio.gather(
             *(self._batcher.submit(pixels, deadline=deadline) for pixels in images)
         )
@@ -274,8 +279,8 @@ class Labeller:
         """
         if patience <= 0:
             raise DeadlineExceeded
-        if self._decoding.seconds() + self._batcher.backlog_seconds() >= patience:
-            raise Overloaded(self.retry_after())
+        if self._shared.seconds_before(self._batcher) >= patience:
+            raise Overloaded(self.book_turn())
 
     def _open(self, data: bytes) -> tuple[DecodedImage, Pixels]:
         spec = self.manifest.input

@@ -123,6 +123,9 @@ class Metrics:
         self.images_bound = gauge("rotulo_images_in_flight_bound", "Images that may be in flight.")
         self.bytes_in_flight = gauge("rotulo_in_flight_bytes", "Bytes of uploads held in memory.")
         self.bytes_bound = gauge("rotulo_in_flight_bound_bytes", "Bytes that may be held.")
+        self.turns_ahead = gauge(
+            "rotulo_turns_ahead_seconds", "Until when those who were refused were told to wait."
+        )
 
     def _register_cache(self, registry: CollectorRegistry) -> None:
         self._cache_lookups = Counter(

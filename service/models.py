@@ -41,6 +41,6 @@ class ModelSet:
             raise UnknownModel
         return found
 
-    def retry_after(self) -> float:
-        """Return how many seconds all that is queued now will take; the threads are shared."""
-        return sum(labeller.retry_after() for labeller in self.labellers)
+    def book_turn(self) -> float:
+        """Return how many seconds to wait with an image of which no model is known."""
+        return self.default.book_turn()

@@ -23,6 +23,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import structlog
 
 from service.classifier import Classifier
+from service.containment import contained
 from service.contract import Manifest
 from service.errors import RotuloError, StartupError
 from service.labeller import Labeller
@@ -99,7 +100,9 @@ class Reloader:
             self._waiting = None
             old = self.models.labellers if self.models else ()
             in_service = {labeller.ref: labeller for labeller in old}
-            wanted, opened = await asyncio.to_thread(self._open, [item.manifest for item in old])
+            wanted, opened = await asyncio.to_thread(
+                contained, self._open, [item.manifest for item in old]
+            )
             loaded = {ref: self._employ(classifier) for ref, classifier in opened.items()}
             for labeller in loaded.values():
                 await labeller.start()

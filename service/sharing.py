@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.backlog import Backlog
+from service.batcher import Batcher
 from service.cores import usable_cores
 from service.evidence_cache import EvidenceCache
 from service.metrics import Metrics
 from service.settings import Settings
 from service.stages import StageSpan
+from service.turns import Turns
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,7 +48,7 @@ class Evidence:
 
 
 class Shared:
-    """Threads that decode, threads that run sessions, and how many images wait in all."""
+    """Threads that decode, threads that run sessions, and how much work waits for them in all."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.workers = settings.inference_threads or usable_cores()
@@ -58,6 +62,9 @@ class Shared:
         metrics.cache_bound.set(settings.cache_bytes)
         self._metrics = metrics
         self._depths: dict[ModelQueue, int] = {}
+        self._batchers: dict[ModelQueue, Batcher] = {}
+        self._turns = Turns(min(settings.max_images_in_flight, settings.max_queue))
+        metrics.turns_ahead.set_function(lambda: self._turns.ahead(time.monotonic()))
 
     def lend_inference(self) -> Executor:
         """Return the threads that run sessions, for a borrower who cannot shut them down."""
@@ -65,7 +72,32 @@ class Shared:
 
     def queue(self) -> ModelQueue:
         """Return an observer for one model's batcher."""
-        return ModelQueue(self._metrics, self._depths)
+        return ModelQueue(self._metrics, self._depths, self._batchers)
+
+    def book_turn(self, batcher: Batcher) -> float:
+        """Return how many seconds to wait with an image that is refused, of one model.
+
+        All that is here comes first, of whichever model, since the threads are the same.
+        """
+        backlog = sum(other.backlog_seconds() for other in self._batchers.values())
+        return self._turns.book(
+            asyncio.get_running_loop().time(),
+            backlog=self.decoding.seconds() + backlog,
+            each=self.decoding.each() + batcher.each(),
+        )
+
+    def seconds_before(self, batcher: Batcher) -> float:
+        """Return how long an image that comes now will wait until the threads are at it.
+
+        They are given the batches of all models in turn: for each batch of this one that waits,
+        and for the image's own, another model has at most one for each thread before it.
+        """
+        others = (other for other in self._batchers.values() if other is not batcher)
+        rounds = 1 + batcher.batches_waiting()
+        between = (
+            min(other.backlog_seconds(), rounds * other.handed_seconds()) for other in others
+        )
+        return self.decoding.seconds() + batcher.backlog_seconds() + sum(between)
 
     def close(self) -> None:
         """End the threads; one that is stuck is left behind."""
@@ -76,9 +108,19 @@ class Shared:
 class ModelQueue:
     """Observes the batcher of one model, and tells the metrics what waits for all of them."""
 
-    def __init__(self, metrics: Metrics, depths: dict[ModelQueue, int]) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        depths: dict[ModelQueue, int],
+        batchers: dict[ModelQueue, Batcher],
+    ) -> None:
         self._metrics = metrics
         self._depths = depths
+        self._batchers = batchers
+
+    def employ(self, batcher: Batcher) -> None:
+        """Count what waits for this batcher among the work of the threads, until it leaves."""
+        self._batchers[self] = batcher
 
     def queue_changed(self, depth: int) -> None:
         """Learn how many images wait for this model."""
@@ -100,6 +142,7 @@ class ModelQueue:
     def leave(self) -> None:
         """Count no more: the model is gone, and nothing waits for it."""
         self._depths.pop(self, None)
+        self._batchers.pop(self, None)
 
 
 class _Lent(Executor):

@@ -160,7 +160,7 @@ class ServiceState:
 
     def _retry_after(self) -> float:
         models = self._reloader.models
-        return models.retry_after() if models else _RETRY_WITHOUT_MODEL
+        return models.book_turn() if models else _RETRY_WITHOUT_MODEL
 
     def _employ(self, classifier: Classifier) -> Labeller:
         return Labeller(classifier, self.settings, self.admission, self._shared)

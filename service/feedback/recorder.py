@@ -20,6 +20,7 @@ from alembic.util import CommandError
 from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import SQLAlchemyError
 
+from service.containment import contained
 from service.errors import Overloaded
 from service.feedback.corrections import Correction, Recorded
 from service.feedback.errors import FeedbackUnavailable
@@ -92,7 +93,7 @@ class FeedbackRecorder:
         if self._pending >= MAX_PENDING:
             raise Overloaded(self._timeout)
         loop = asyncio.get_running_loop()
-        running = loop.run_in_executor(self._threads, work, *arguments)
+        running = loop.run_in_executor(self._threads, contained, work, *arguments)
         self._pending += 1
         running.add_done_callback(self._finish)
         async with asyncio.timeout(self._timeout):
@@ -107,7 +108,7 @@ class FeedbackRecorder:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                rows = await loop.run_in_executor(self._threads, self._purge)
+                rows = await loop.run_in_executor(self._threads, contained, self._purge)
                 self._metrics.count_purged(rows)
             except _FAILURES as error:
                 self._metrics.count_failure("purge")

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from structlog.testing import capture_logs
 
 from service.classifier import Classifier
-from service.contract import Manifest
+from service.contract import DecodedImage, Manifest, decode_image
 from service.loading import load_classifier
 from service.settings import Settings
 from tests.serving import RawRequest, Served, running
@@ -77,6 +78,32 @@ async def test_what_is_not_logits_is_no_answer(settings: Settings, png: bytes, f
         answer = await served.client.post("/v1/labels", content=png, headers=PNG)
     assert answer.status_code == 500
     assert answer.json()["type"] == "urn:rotulo:problem:inference-failed"
+
+
+@pytest.mark.parametrize(
+    "fault", [SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration, asyncio.CancelledError]
+)
+async def test_what_ends_a_decoding_thread_ends_nothing_else(
+    settings: Settings, png: bytes, monkeypatch: pytest.MonkeyPatch, fault: type[BaseException]
+) -> None:
+    """The first two would the process by way of asyncio, which cannot carry the others."""
+
+    def die(data: bytes, **kwargs: Any) -> DecodedImage:
+        if data == b"deadly":
+            raise fault
+        return decode_image(data, **kwargs)
+
+    monkeypatch.setattr("service.labeller.decode_image", die)
+    async with running(settings) as served:
+        deadly = await served.client.post("/v1/labels", content=b"deadly", headers=PNG)
+        explained = await served.client.post("/v1/explanations", content=b"deadly", headers=PNG)
+        batch = await served.client.post(
+            "/v1/labels/batch", files=[("file", ("x", data)) for data in (png, b"deadly")]
+        )
+        alive = await served.client.post("/v1/labels", content=png, headers=PNG)
+        assert served.value("rotulo_images_in_flight") == 0
+    assert [deadly.status_code, explained.status_code, alive.status_code] == [500, 500, 200]
+    assert [item.get("status") for item in batch.json()["items"]] == [None, 500]
 
 
 async def test_under_random_faults_every_request_ends_once(settings: Settings, png: bytes) -> None:
