@@ -22,13 +22,13 @@ SERVE := $(SERVE_VENV)/bin
 DEV := $(DEV_VENV)/bin
 
 help:  ## say what there is
-	@sed -nE 's/^([a-z]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -nE 's/^([a-z]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
 serve: $(SERVE_VENV)/.locked  ## serve on http://127.0.0.1:8000 (PORT=8080 for another port)
 	@exec $(SERVE)/python -m service serve --host 127.0.0.1 --port $(PORT)
 
 test: $(DEV_VENV)/.locked programs  ## run every check: lint, types, import directions, tests, coverage
-	@$(DEV)/python -m pytest --cov --numprocesses=2 --dist=loadfile
+	@$(DEV)/python -m pytest --cov --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 	@for package in service training export; do \
 		report=$$($(DEV)/coverage report --include="$$package/*") || { echo "$$report"; exit 1; }; \
 	done

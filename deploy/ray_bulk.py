@@ -170,7 +170,7 @@ class UnitActor:
 
 
 def _cores() -> int:
-    found: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray's
+    found: dict[str, float] = ray.cluster_resources()
     return max(1, int(found.get("CPU", 1)))
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.tree import PACKAGES, Module, files, modules
+from tests.conftest import LONGEST_FILES
+
+pytestmark = pytest.mark.no_cover  # they read our code and run none of it
 
 ENVIRONMENT_READERS = {Path("service/settings.py"), Path("training/settings.py")}
 LONGEST_MODULE = 350
@@ -114,6 +117,10 @@ def test_every_test_module_lies_where_its_subject_says(root: Path) -> None:
         if kind in {"unit", "property"} and not _has_subject(root, subject, path.stem):
             misplaced.append(path)
     assert misplaced == []
+
+
+def test_the_files_that_begin_exist(root: Path) -> None:
+    assert [name for name in LONGEST_FILES if not (root / name).is_file()] == []
 
 
 def _has_subject(root: Path, folders: list[str], stem: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 PACKAGES = ("service", "training", "export", "deploy")
@@ -45,4 +45,10 @@ def files(root: Path, *patterns: str) -> list[Path]:
 def modules(root: Path, *folders: str) -> list[Module]:
     """Return the Python files under some folders; everything when none is named."""
     patterns = [f"{folder}/**.py" for folder in folders] or ["*.py"]
-    return [Module(path, (root / path).read_text("utf-8")) for path in files(root, *patterns)]
+    return [_module(root, path) for path in files(root, *patterns)]
+
+
+@cache
+def _module(root: Path, path: Path) -> Module:
+    """Read a file once, so that it is parsed once for all tests."""
+    return Module(path, (root / path).read_text("utf-8"))

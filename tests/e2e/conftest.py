@@ -20,6 +20,7 @@ from service.keys import new_key
 from tests.browsing import Visitor
 from tests.bundles import write_bundle
 from tests.site import Site, running_site
+from tests.unmeasured import unmeasured
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
@@ -60,20 +61,9 @@ def service_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start the service with a tiny bundle and give its address."""
     bundles = tmp_path_factory.mktemp("bundles")
     write_bundle(bundles)
-    port = free_port()
-    command = [
-        sys.executable, "-m", "service", "serve", "--bundles", str(bundles), "--port", str(port),
-        "--lame-duck-seconds", "0", "--max-upload-bytes", "1048576",
-        "--feedback-url", f"sqlite:///{bundles / 'feedback.db'}",
-    ]  # fmt: skip
-    process = subprocess.Popen(command, cwd=ROOT)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        wait_until_ready(address, process)
+    database = f"sqlite:///{bundles / 'feedback.db'}"
+    with serving("--bundles", str(bundles), "--feedback-url", database) as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +96,7 @@ def serving(*flags: str) -> Iterator[str]:
         sys.executable, "-m", "service", "serve", "--port", str(port), "--lame-duck-seconds", "0",
         "--max-upload-bytes", "1048576", *flags,
     ]  # fmt: skip
-    process = subprocess.Popen(command, cwd=ROOT)
+    process = subprocess.Popen(command, cwd=ROOT, env=unmeasured())
     address = f"http://127.0.0.1:{port}"
     try:
         wait_until_ready(address, process)

@@ -23,6 +23,7 @@ from tests.hostile import (
     private_photo,
 )
 from tests.pictures import encode, quarters
+from tests.unmeasured import unmeasured
 
 ROOT = Path(__file__).resolve().parents[2]
 RESCUE_SECONDS = 60
@@ -101,7 +102,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         str(port), "--lame-duck-seconds", "0", "--upload-timeout-seconds", "1", "--log-format",
         "json", "--log-level", "debug", "--max-upload-bytes", "8388608",
     ]  # fmt: skip
-    environment = {**os.environ, "TMPDIR": str(folder / "temporary"), "MALLOC_ARENA_MAX": "2"}
+    environment = {**unmeasured(), "TMPDIR": str(folder / "temporary"), "MALLOC_ARENA_MAX": "2"}
     with log.open("wb") as lines:
         process = subprocess.Popen(command, cwd=ROOT, stderr=lines, env=environment)
         try:

@@ -21,6 +21,7 @@ import pytest
 
 from tests.bundles import write_bundle
 from tests.pictures import encode, quarters
+from tests.unmeasured import unmeasured
 
 ROOT = Path(__file__).resolve().parents[2]
 RESCUE_SECONDS = 120
@@ -85,7 +86,7 @@ async def start_replica(processes: AsyncExitStack, bundles: Path, model: str) ->
         "--model", model, "--log-format", "json", "--log-level", "info",
         "--lame-duck-seconds", "1.5",
         cwd=ROOT, stderr=PIPE,
-        env={key: value for key, value in os.environ.items() if not key.startswith("ROTULO_")},
+        env={key: value for key, value in unmeasured().items() if not key.startswith("ROTULO_")},
     )  # fmt: skip
     processes.callback(end, process)
     assert process.stderr is not None

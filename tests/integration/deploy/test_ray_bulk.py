@@ -50,7 +50,7 @@ def cluster() -> Iterator[cluster_utils.Cluster]:
     ray.init(address=started.address, log_to_driver=False, logging_level=logging.WARNING)
     yield started
     ray.shutdown()
-    started.shutdown()  # type: ignore[no-untyped-call]  # Ray's
+    started.shutdown()
 
 
 def persistently(start: Callable[[], T]) -> T:

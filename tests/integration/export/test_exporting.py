@@ -23,6 +23,7 @@ from service.classifier import OnnxClassifier
 from service.contract import Figure, LocalisedText
 from tests.colours import CLASSES
 from tests.runs import recipe_of, write_random_weights, write_run
+from tests.unmeasured import unmeasured
 from training.data import Split, load_splits
 from training.errors import RunError
 from training.familiarity import METHODS, Method, read_reference, write_familiarity
@@ -237,7 +238,9 @@ def test_a_killed_export_leaves_no_bundle_and_another_process_makes_the_same_fil
 ) -> None:
     command = [sys.executable, "-c", KILLED_HALF_WAY]
     arguments = [str(run.folder), str(tmp_path)]
-    killed = subprocess.run([*command, *arguments], cwd=root, capture_output=True, check=False)
+    killed = subprocess.run(
+        [*command, *arguments], cwd=root, env=unmeasured(), capture_output=True, check=False
+    )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     (left,) = tmp_path.glob(".export-*/colours/1/model.onnx")
     assert left.read_bytes() == exported.bundle.model_path.read_bytes()
@@ -245,15 +248,21 @@ def test_a_killed_export_leaves_no_bundle_and_another_process_makes_the_same_fil
     assert export_to(run, tmp_path, validation).bundle == load_bundle(tmp_path / "colours" / "1")
 
 
+@pytest.fixture(scope="module")
+def real(shared_data: Path) -> Split:
+    """Return as many real validation images as a proof of parity asks for."""
+    validation = load_splits("cifar10", TrainingSettings(data_dir=shared_data)).validation
+    return Split(validation.images[:MINIMUM_IMAGES], validation.labels[:MINIMUM_IMAGES])
+
+
 @pytest.mark.shared
+@pytest.mark.no_cover  # the same lines as on the drawn images above
 @pytest.mark.parametrize("views", ["single", "flip", "flip-shift"])
 def test_parity_holds_on_the_real_validation_images(
-    tmp_path: Path, shared_data: Path, views: Views
+    tmp_path: Path, real: Split, views: Views
 ) -> None:
-    settings = TrainingSettings(data_dir=shared_data)
-    validation = load_splits("cifar10", settings).validation
     recipe = recipe_of(TinyCnn(), views).model_copy(update={"data": "cifar10"})
-    run = write_run(tmp_path / "run", recipe, validation=validation)
-    exported = export_to(run, tmp_path / "out", validation)
-    assert exported.parity.images == 5000
+    run = write_run(tmp_path / "run", recipe, validation=real)
+    exported = export_to(run, tmp_path / "out", real)
+    assert exported.parity.images == MINIMUM_IMAGES
     assert len(exported.bundle.manifest.labels) == 10

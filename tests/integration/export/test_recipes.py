@@ -31,6 +31,7 @@ RECIPES = (
 )
 
 
+@pytest.mark.no_cover  # test_exporting runs the same lines of export, and fits those of training
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipes_graph_takes_bytes_and_gives_the_logits_of_keras(name: str) -> None:
     keras.utils.set_random_seed(1)

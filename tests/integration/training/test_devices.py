@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.colours import write_colours
+from tests.unmeasured import unmeasured
 from training.run import Run
 
 
@@ -20,7 +21,12 @@ def test_a_fit_on_two_devices_learns_and_ends_as_a_run_like_any_other(
     data, folder = write_colours(tmp_path / "data"), tmp_path / "run"
     program = [sys.executable, "-m", "tests.integration.training.mirrored"]
     finished = subprocess.run(
-        [*program, str(data), str(folder)], cwd=root, capture_output=True, text=True, check=False
+        [*program, str(data), str(folder)],
+        cwd=root,
+        env=unmeasured(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert finished.returncode == 0, finished.stderr
     events = [json.loads(line) for line in finished.stdout.splitlines()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.colours import write_colours
+from tests.unmeasured import unmeasured
 from training.fit import load_model
 from training.run import Run
 
@@ -37,7 +37,7 @@ class Runner:
         return subprocess.Popen(
             [*program, *arguments],
             cwd=self.root,
-            env=os.environ | {"ROTULO_DATA_DIR": str(self.data)},
+            env=unmeasured() | {"ROTULO_DATA_DIR": str(self.data)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
@@ -151,6 +152,7 @@ class Play:
         assert self.stage.complaints == []
 
 
+@pytest.mark.no_cover  # the unit tests run the same lines, in fewer schedules
 @settings(max_examples=2000, deadline=None)
 @given(
     schedule=st.binary(min_size=16, max_size=160),
