@@ -4,7 +4,7 @@
 # Python keeps what it compiled, whatever the environment says: without that each new process of the
 # tests compiles TensorFlow or the service anew, which more than doubles their time.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help serve test lint types format docs lock train export bench image imagecheck audit clean python programs
+.PHONY: help serve test lint types format docs lock train export bench openvino image imagecheck audit clean python programs
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -18,6 +18,7 @@ TAG ?= rotulo:$(TARGET)
 SERVE_VENV ?= .venv-serve
 DEV_VENV ?= .venv
 AUDIT_VENV ?= .venv-audit
+OPENVINO_VENV ?= .venv-openvino
 SERVE := $(SERVE_VENV)/bin
 DEV := $(DEV_VENV)/bin
 
@@ -60,6 +61,9 @@ export: $(DEV_VENV)/.locked  ## turn a finished run into a bundle (RUN=its folde
 bench: $(DEV_VENV)/.locked  ## measure the service against its in-process limit
 	$(DEV)/python -m bench.serve
 
+openvino: $(OPENVINO_VENV)/.installed  ## prove the OpenVINO provider, in an environment of its own
+	$(OPENVINO_VENV)/bin/python -m pytest tests/unit/service/providers tests/integration/service/providers
+
 image: $(DEV_VENV)/.locked  ## build the image (TARGET=cuda, TAG=NAME, DEBIAN_DIGEST=sha256:…, ENGINE=podman)
 	$(ENGINE) build --target $(TARGET) --tag $(TAG) \
 		--build-arg DEBIAN_DIGEST=$(or $(DEBIAN_DIGEST),$(error name the base: docs/deploy.md says how to find DEBIAN_DIGEST)) \
@@ -80,7 +84,7 @@ audit: $(DEV_VENV)/.locked $(AUDIT_VENV)/.locked  ## licences, known vulnerabili
 	done
 
 clean:  ## remove environments and caches; runs, data and bundles stay
-	rm -rf $(SERVE_VENV) $(DEV_VENV) $(AUDIT_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	rm -rf $(SERVE_VENV) $(DEV_VENV) $(AUDIT_VENV) $(OPENVINO_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- What the targets stand on --------------------------------------------------------
@@ -129,6 +133,14 @@ $(SERVE_VENV)/.locked: requirements/serve-cpu.txt requirements/build.txt | pytho
 
 $(DEV_VENV)/.locked: requirements/dev.txt requirements/build.txt | python
 	$(call install,$(DEV_VENV),requirements/dev.txt)
+
+# onnxruntime-openvino owns the import folder of onnxruntime, so that it cannot live in $(DEV_VENV).
+# No lock covers it.
+$(OPENVINO_VENV)/.installed: pyproject.toml $(DEV_VENV)/.locked
+	@test -x $(OPENVINO_VENV)/bin/python || $(PYTHON) -m venv --clear $(OPENVINO_VENV)
+	@$(DEV)/uv pip install --quiet --python $(OPENVINO_VENV)/bin/python \
+		-e '.[openvino,postgres]' onnx pytest pytest-asyncio pytest-timeout
+	@touch $@
 
 # checkov alone: it pins too much to live with anything else.
 $(AUDIT_VENV)/.locked: requirements/audit.txt | python

@@ -37,6 +37,7 @@ from service.bulk.units import UnitPlace, load_unit
 from service.bundles import load_bundle
 from service.classifier import OnnxClassifier
 from service.contract import MANIFEST_FILE, MODEL_FILE
+from service.providers.options import ONE_OWNER, Provider
 
 NAME: Final = "ray"
 _MOST_BLOCKS: Final = 4096
@@ -106,7 +107,7 @@ class RayEngine:
             fn_constructor_args=(order,),
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
             num_cpus=1,
-            num_gpus=1 if job.plan.provider == "cuda" else None,
+            num_gpus=1 if job.plan.provider in ONE_OWNER else None,
         )
         for row in ended.iter_rows():
             yield cast("PartEnd", row)
@@ -125,7 +126,7 @@ class UnitActor:
         with tempfile.TemporaryDirectory() as folder:
             classifier = OnnxClassifier(
                 load_bundle(_unpacked(order, Path(folder))),
-                provider="cuda" if plan.provider == "cuda" else "cpu",
+                provider=cast("Provider", plan.provider),
             )
         self._labeller = BatchLabeller(classifier, plan.labelling, order.batch)
         self._ledger = Ledger(self._store, order.target, plan, format_of(order.target))

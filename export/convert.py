@@ -8,7 +8,7 @@ import tf2onnx
 
 from export.errors import ConversionFailed
 from export.network import Network
-from service.classifier import INPUT_NAME
+from service.providers.signature import INPUT_NAME
 
 # The newest that tf2onnx writes; `export.optimise` raises it where that buys speed.
 CONVERSION_OPSET = 18

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from service.classifier import FAMILIARITY_NAME, OUTPUT_NAME
+from service.providers.signature import FAMILIARITY_NAME, OUTPUT_NAME
 from training.familiarity import Reference, with_features
 from training.recipe import Views
 from training.views import BATCH, averaged_logits

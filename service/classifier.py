@@ -1,20 +1,21 @@
 """Run a bundle's graph: raw pixels in, logits out, on the provider that was asked for.
 
-Nothing falls back in silence: CUDA that was asked for and cannot work stops the start, and ``auto``
-says what it took. What a session really uses is read from the session, because ONNX Runtime lists
-CUDA as available wherever its code was compiled in.
+Nothing falls back in silence: a provider that was named and cannot work stops the start, and
+``auto`` says what it took. What a session really uses is read from the session, because ONNX
+Runtime lists CUDA as available wherever its code was compiled in.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
-import onnxruntime
 
-from service.cuda import cuda_obstacle
-from service.errors import BundleError, InferenceFailed, ProviderUnavailable
+from service.errors import InferenceFailed
+from service.providers.buckets import bucket_sizes
+from service.providers.opening import open_runner
+from service.providers.options import Provider, ProviderOptions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,21 +23,7 @@ if TYPE_CHECKING:
     from service.bundles import Bundle
     from service.contract import Manifest
 
-Provider = Literal["auto", "cpu", "cuda"]
-
-INPUT_NAME: Final = "image"
-OUTPUT_NAME: Final = "logits"
-FAMILIARITY_NAME: Final = "familiarity"
-
 _LOG: Final = logging.getLogger(__name__)
-_CUDA: Final = "CUDAExecutionProvider"
-_CPU: Final = "CPUExecutionProvider"
-_CUDA_OPTIONS: Final = {
-    # An exhaustive search costs seconds for each new shape and finds nothing better here.
-    "cudnn_conv_algo_search": "HEURISTIC",
-    # The default doubles the arena, and keeps what a single large batch once needed twice over.
-    "arena_extend_strategy": "kSameAsRequested",
-}
 
 
 class Classifier(Protocol):
@@ -49,7 +36,7 @@ class Classifier(Protocol):
 
     @property
     def provider(self) -> str:
-        """Return what it runs on, as a metric's label: ``cpu`` or ``cuda``."""
+        """Return what it runs on, as a metric's label: ``cpu``, ``cuda``, ``openvino``."""
         ...
 
     def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -68,22 +55,30 @@ class OnnxClassifier:
     """
 
     def __init__(
-        self, bundle: Bundle, *, provider: Provider = "auto", intra_op_threads: int = 1
+        self,
+        bundle: Bundle,
+        *,
+        provider: Provider = "auto",
+        intra_op_threads: int = 1,
+        options: ProviderOptions | None = None,
     ) -> None:
-        """Open the graph and check its signature against the manifest.
+        """Open the graph, check its signature against the manifest, and prove its provider.
 
         ``intra_op_threads`` is how many threads work on one batch; parallel batches come from
         parallel calls of ``run``.
 
         Raises:
             BundleError: the graph cannot be loaded, or is not what the manifest says.
-            ProviderUnavailable: CUDA was asked for and cannot work here.
+            ProviderUnavailable: a provider was named that cannot work here.
         """
         self.manifest = bundle.manifest
-        self._outputs = list(_outputs(bundle.manifest))
-        self._session = _open_session(bundle, provider, intra_op_threads)
-        self.provider = "cuda" if _CUDA in self._session.get_providers() else "cpu"
-        _check_signature(bundle, self._session)
+        opened = open_runner(
+            bundle,
+            provider,
+            intra_op_threads=intra_op_threads,
+            options=options or ProviderOptions(),
+        )
+        self._runner, self.provider = opened.runner, opened.provider
         _LOG.info(
             "model %s/%s runs on %s (asked for: %s), intra-op threads: %d",
             bundle.manifest.name,
@@ -106,7 +101,7 @@ class OnnxClassifier:
             message = f"expected uint8 [N, {expected}], got {batch.dtype} {batch.shape}"
             raise ValueError(message)
         try:
-            outputs = self._session.run(self._outputs, {INPUT_NAME: batch})
+            outputs = self._runner.run(batch)
             evidence = np.column_stack(outputs) if len(outputs) > 1 else np.asarray(outputs[0])
         except Exception as error:
             raise InferenceFailed from error
@@ -114,87 +109,10 @@ class OnnxClassifier:
             raise InferenceFailed
         if not np.isfinite(evidence).all():
             raise InferenceFailed
-        return cast("NDArray[np.float32]", evidence)
+        return evidence
 
     def warm_up(self, max_batch: int) -> None:
         """Run each bucket of batch sizes once, so that no request pays for a first time."""
         spec = self.manifest.input
         for size in bucket_sizes(max_batch):
             self.run(np.zeros((size, spec.height, spec.width, spec.channels), np.uint8))
-
-
-def bucket_sizes(max_batch: int) -> tuple[int, ...]:
-    """Return the powers of two below the largest batch, and the largest batch."""
-    return (*(2**power for power in range((max_batch - 1).bit_length())), max_batch)
-
-
-def _open_session(
-    bundle: Bundle, provider: Provider, intra_op_threads: int
-) -> onnxruntime.InferenceSession:
-    wants_cuda = provider != "cpu"
-    obstacle = cuda_obstacle() if wants_cuda else None
-    if wants_cuda and obstacle is None:
-        session = _build(bundle, [(_CUDA, _CUDA_OPTIONS), _CPU], intra_op_threads)
-        if _CUDA in session.get_providers():
-            return session
-        obstacle = (
-            "ONNX Runtime could not use the GPU; is one visible, and its driver recent enough?"
-        )
-    if provider == "cuda":
-        message = f"CUDA was asked for and cannot work here: {obstacle}"
-        raise ProviderUnavailable(message)
-    if obstacle:
-        _LOG.info("running on the CPU: %s", obstacle)
-    return _build(bundle, [_CPU], intra_op_threads)
-
-
-def _build(
-    bundle: Bundle, providers: list[object], intra_op_threads: int
-) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = intra_op_threads
-    options.inter_op_num_threads = 1
-    # A spinning thread burns a core that decoding could use.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(bundle.model_path, options, providers=providers)
-    except Exception as error:
-        message = f"{bundle.model_path} cannot be loaded by ONNX Runtime; export the bundle again"
-        raise BundleError(message) from error
-
-
-def _check_signature(bundle: Bundle, session: onnxruntime.InferenceSession) -> None:
-    """Compare the graph with the manifest; the first axis must be free in both directions."""
-    spec = bundle.manifest.input
-    found = {f"input {node.name}": (node.type, *node.shape) for node in session.get_inputs()} | {
-        f"output {node.name}": (node.type, *node.shape)
-        for node in session.get_outputs()
-        if node.name in _outputs(bundle.manifest)
-    }
-    expected = {
-        f"input {INPUT_NAME}": ("tensor(uint8)", spec.height, spec.width, spec.channels),
-        **{
-            f"output {name}": ("tensor(float)", *axes)
-            for name, axes in _outputs(bundle.manifest).items()
-        },
-    }
-    seen = {name: (kind, *axes[1:]) for name, (kind, *axes) in found.items() if _is_free(axes)}
-    if seen != expected:
-        message = (
-            f"{bundle.model_path} takes and gives {found}, where its manifest says {expected} "
-            f"after a free first axis; export the bundle again"
-        )
-        raise BundleError(message)
-
-
-def _outputs(manifest: Manifest) -> dict[str, tuple[int, ...]]:
-    """Return the outputs that the graph must have, each with its axes after the free first one."""
-    outputs: dict[str, tuple[int, ...]] = {OUTPUT_NAME: (len(manifest.labels),)}
-    if manifest.abstention.familiarity is not None:
-        outputs[FAMILIARITY_NAME] = ()
-    return outputs
-
-
-def _is_free(axes: list[int | str | None]) -> bool:
-    return bool(axes) and not isinstance(axes[0], int)

@@ -14,15 +14,17 @@ from service.bundles import Bundle, load_bundle
 from service.classifier import OnnxClassifier
 from service.contract import MANIFEST_FILE
 from service.cores import usable_cores
-from service.cuda import cuda_obstacle
 from service.errors import RotuloError, StartupError
-from service.loading import choose_bundle, trusted_keys
+from service.loading import choose_bundle, provider_options, trusted_keys
+from service.providers.attempts import OBSTACLES, TITLES
 from service.settings import Settings
 from service.version import VERSION
 
 CPUINFO: Final = Path("/proc/cpuinfo")
 FLAGS: Final = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_tile", "amx_bf16", "amx_int8")
 """What makes a CPU fast at convolutions, by Linux's names."""
+_FASTER: Final = ("cuda", "openvino")
+"""Providers whose absence leaves the service slower than it could be."""
 
 
 class _Finding(BaseModel):
@@ -41,7 +43,10 @@ class BundleFinding(_Finding):
 
 
 class Diagnosis(_Finding):
-    """What works here; ``problems`` stop the service, ``missing`` only leave it slower."""
+    """What works here; ``problems`` stop the service, ``missing`` only leave it slower.
+
+    ``obstacles`` say of each execution provider that cannot work why.
+    """
 
     version: str
     python: str
@@ -52,7 +57,7 @@ class Diagnosis(_Finding):
     decode_threads: int
     cpu_flags: dict[str, bool]
     providers: tuple[str, ...]
-    cuda_obstacle: str | None
+    obstacles: dict[str, str]
     bundles: tuple[BundleFinding, ...]
     served: str
     missing: tuple[str, ...]
@@ -75,7 +80,7 @@ def diagnose(settings: Settings) -> Diagnosis:
         served = f"{chosen.name}/{chosen.version}"
     except StartupError as error:
         problems.append(str(error))
-    obstacle = cuda_obstacle()
+    obstacles = {name: why for name, look in OBSTACLES.items() if (why := look())}
     return Diagnosis(
         version=VERSION,
         python=platform.python_version(),
@@ -85,11 +90,13 @@ def diagnose(settings: Settings) -> Diagnosis:
         inference_threads=settings.inference_threads or usable_cores(),
         decode_threads=settings.decode_threads or usable_cores(),
         cpu_flags=cpu_flags(),
-        providers=("cpu",) if obstacle else ("cpu", "cuda"),
-        cuda_obstacle=obstacle,
+        providers=("cpu", *(name for name in OBSTACLES if name not in obstacles)),
+        obstacles=obstacles,
         bundles=tuple(findings),
         served=served,
-        missing=(f"CUDA: {obstacle}",) if obstacle else (),
+        missing=tuple(
+            f"{TITLES[name]}: {obstacles[name]}" for name in _FASTER if name in obstacles
+        ),
         problems=tuple(problems),
     )
 
@@ -109,7 +116,9 @@ def _try_bundle(folder: Path, settings: Settings) -> tuple[BundleFinding, Bundle
     shown = f"{folder.parent.name}/{folder.name}"
     try:
         bundle = load_bundle(folder, trusted=trusted_keys(settings))
-        classifier = OnnxClassifier(bundle, provider=settings.provider)
+        classifier = OnnxClassifier(
+            bundle, provider=settings.provider, options=provider_options(settings)
+        )
         classifier.warm_up(1)
     except (StartupError, RotuloError) as error:
         return BundleFinding(folder=shown, problem=str(error)), None

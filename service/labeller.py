@@ -25,6 +25,7 @@ from service.containment import contained
 from service.contract import DecodedImage, Manifest, Pixels, decode_image, to_pixels
 from service.errors import DeadlineExceeded, Overloaded
 from service.labelling import Labelling, label
+from service.providers.options import runs_at_once
 from service.settings import Settings
 from service.sharing import Evidence, Shared
 from service.stages import StageSpan
@@ -103,7 +104,7 @@ class Labeller:
             classifier,
             max_queue=settings.max_queue,
             max_batch=settings.max_batch,
-            workers=shared.workers,
+            workers=runs_at_once(classifier.provider, shared.workers),
             observer=self._queue,
             executor=shared.lend_inference(),
             retry_after=self.book_turn,

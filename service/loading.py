@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from service.bundles import Bundle, SigningKeyError, find_bundles, load_bundle
 from service.classifier import Classifier, OnnxClassifier
+from service.cores import usable_cores
 from service.errors import BundleError, InferenceFailed
+from service.providers.options import ProviderOptions
 from service.settings import Settings, flag, variable
 
 if TYPE_CHECKING:
@@ -26,7 +28,9 @@ def load_classifier(settings: Settings) -> Classifier:
         bundle = load_bundle(settings.bundles / settings.model, trusted=trusted_keys(settings))
     else:
         bundle = choose_bundle(known_bundles(settings), settings)
-    classifier = OnnxClassifier(bundle, provider=settings.provider)
+    classifier = OnnxClassifier(
+        bundle, provider=settings.provider, options=provider_options(settings)
+    )
     try:
         classifier.warm_up(settings.max_batch)
     except InferenceFailed as error:
@@ -35,6 +39,20 @@ def load_classifier(settings: Settings) -> Classifier:
             f"export the bundle again"
         ) from error
     return classifier
+
+
+def provider_options(settings: Settings) -> ProviderOptions:
+    """Return how the settings ask for providers other than the CPU."""
+    return ProviderOptions(
+        max_batch=settings.max_batch,
+        parallel_runs=settings.inference_threads or usable_cores(),
+        gpu_device=settings.gpu_device,
+        gpu_memory_bytes=settings.gpu_memory_bytes,
+        cuda_graphs=settings.cuda_graphs,
+        tensorrt_cache=settings.tensorrt_cache,
+        tensorrt_fp16=settings.tensorrt_fp16,
+        openvino_precision=settings.openvino_precision,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ class ModelSummary(_Wire):
     sha256: str
     title: LocalisedText
     classes: int
-    provider: str = Field(description="What it runs on: cpu or cuda.")
+    provider: str = Field(description="What it runs on: cpu, cuda, tensorrt or openvino.")
     default: bool = Field(description="Whether it answers where no model is named.")
 
 
@@ -162,4 +162,4 @@ class Readiness(_Wire):
 
     status: Literal["ready"] = "ready"
     model: ModelRef
-    provider: str = Field(description="What the model runs on: cpu or cuda.")
+    provider: str = Field(description="What the model runs on: cpu, cuda, tensorrt or openvino.")

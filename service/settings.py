@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.addresses import Network
 from service.keys import KeyScope
+from service.providers.options import Precision, Provider
 from service.quotas import Quota, parse_quotas
 
 ENV_PREFIX: Final = "ROTULO_"
@@ -62,11 +63,39 @@ class Settings(BaseSettings):
         description="PEM file of the Ed25519 keys that may sign bundles; given, a bundle without "
         "their signature is refused.",
     )
-    provider: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="Execution provider: `auto`, `cpu` or `cuda` (no fall-back)."
+    provider: Provider = Field(
+        "auto",
+        description="Execution provider: `cpu`, `cuda`, `tensorrt`, `openvino` (no fall-back), or "
+        "`auto`: CUDA or OpenVINO where they work and say what the CPU says, else the CPU.",
+    )
+    gpu_device: int = Field(0, ge=0, le=1023, description="Number of the GPU.")
+    gpu_memory_bytes: int = Field(
+        0, ge=0, description="Bytes that each model's arena may take of the GPU; 0 sets no bound."
+    )
+    cuda_graphs: bool = Field(
+        True,  # noqa: FBT003  # a field's default, not an argument
+        description="Record the kernels of each batch size once and replay them, on `cuda` and "
+        "`tensorrt`.",
+    )
+    tensorrt_cache: Path | None = Field(
+        None,
+        description="Folder in which TensorRT keeps the engines that it built, which takes "
+        "minutes; without it they are built at each start.",
+    )
+    tensorrt_fp16: bool = Field(
+        False,  # noqa: FBT003  # a field's default, not an argument
+        description="Let TensorRT compute in float16; the model's figures are of float32.",
+    )
+    openvino_precision: Precision = Field(
+        "auto",
+        description="What OpenVINO computes in: `f32`, `bf16`, `f16`, or `auto`: bfloat16 where "
+        "the processor has AMX, float32 elsewhere.",
     )
     inference_threads: int = Field(
-        0, ge=0, le=1024, description="Threads that run the session; 0 is one per usable core."
+        0,
+        ge=0,
+        le=1024,
+        description="Threads that run the session; 0 is one per usable core. A GPU has one.",
     )
     decode_threads: int = Field(
         0, ge=0, le=1024, description="Threads that decode images; 0 is one per usable core."

@@ -192,6 +192,23 @@ def knowing(manifest: Manifest, *, accept: float, review: float) -> Manifest:
     return manifest.model_copy(update={"abstention": abstention})
 
 
+def write_knowing_bundle(folder: Path, *, height: int = 6, width: int = 5) -> Bundle:
+    """Write a bundle whose graph also gives a familiarity, its largest logit, and return it."""
+    proto = linear_graph(linear_model(height=height, width=width), height=height, width=width)
+    proto.graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), "classes"))
+    proto.graph.node.append(
+        helper.make_node("ReduceMax", ["logits", "classes"], ["familiarity"], keepdims=0)
+    )
+    proto.graph.output.append(
+        helper.make_tensor_value_info("familiarity", TensorProto.FLOAT, ["N"])
+    )
+    graph = proto.SerializeToString()
+    manifest = knowing(manifest_of(graph, height=height, width=width), accept=1.0, review=0.0)
+    path = folder / manifest.name / manifest.version
+    write_parts(path, graph, manifest)
+    return load_bundle(path)
+
+
 def write_bundle(  # noqa: PLR0913 - the same facts as in manifest_of
     folder: Path,
     *,

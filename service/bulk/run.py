@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -18,13 +19,13 @@ from service.answers import label_request
 from service.bulk.engines import Engine, Job
 from service.bulk.errors import EngineStopped, TargetExists
 from service.bulk.formats import Format, format_of
-from service.bulk.labelling import safe_batch
+from service.bulk.labelling import BATCH, safe_batch
 from service.bulk.ledger import COMPLETE, PARTIAL, PLAN, Ledger
 from service.bulk.preparing import Order, plan_of, prepare
 from service.bulk.progress import Meter
 from service.bulk.stores import Store, store_of
 from service.classifier import OnnxClassifier
-from service.loading import choose_bundle, known_bundles
+from service.loading import choose_bundle, known_bundles, provider_options
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -100,7 +101,15 @@ def _label(
     """Have every part written; return the ledger, images done before, and files passed over."""
     bundle = choose_bundle(known_bundles(settings), settings)
     label_request(order.query, bundle.manifest)
-    classifier = OnnxClassifier(bundle, provider=settings.provider)
+    classifier = OnnxClassifier(
+        bundle,
+        provider=settings.provider,
+        # One thread calls it. A process a core keeps the CPU busier than OpenVINO in one, which is
+        # taken where it is named.
+        options=replace(
+            provider_options(settings), max_batch=BATCH, parallel_runs=1, auto=("cuda",)
+        ),
+    )
     with tempfile.TemporaryDirectory() as scratch:
         plan_for = partial(plan_of, order, settings, classifier, written)
         prepared = prepare(order, store, Path(scratch), plan_for, meter.listing)

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from starlette.responses import Response
 
-from service.classifier import FAMILIARITY_NAME, INPUT_NAME, OUTPUT_NAME
 from service.contract import Manifest
 from service.inference_v2.errors import InvalidInference
 from service.inference_v2.wire import (
@@ -25,6 +24,7 @@ from service.inference_v2.wire import (
     TensorMetadata,
 )
 from service.labelling import calibrate
+from service.providers.signature import FAMILIARITY_NAME, INPUT_NAME, OUTPUT_NAME
 from service.wording import Wording
 
 PROBABILITIES: Final = "probabilities"

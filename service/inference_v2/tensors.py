@@ -17,11 +17,11 @@ from typing import Any, Final
 import numpy as np
 from pydantic import ValidationError
 
-from service.classifier import INPUT_NAME
 from service.contract import InputSpec, Pixels
 from service.errors import EmptyBody, PayloadTooLarge
 from service.inference_v2.errors import InvalidInference, TooManyImages
 from service.inference_v2.wire import InferInput, InferRequest
+from service.providers.signature import INPUT_NAME
 from service.wording import Wording
 
 _LENGTH: Final = struct.Struct("<I")

@@ -18,8 +18,8 @@ from typing import IO
 import httpx
 import pytest
 
-from service.cuda import cuda_obstacle
 from service.keys import new_key
+from service.providers.cuda import cuda_obstacle
 from tests.bundles import write_bundle
 from tests.pictures import encode, quarters
 

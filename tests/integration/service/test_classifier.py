@@ -1,21 +1,17 @@
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-import service.classifier
 from service.bundles import Bundle
-from service.classifier import OnnxClassifier, bucket_sizes
-from service.cuda import cuda_obstacle, unloadable_library
-from service.errors import BundleError, InferenceFailed, ProviderUnavailable
+from service.classifier import OnnxClassifier
+from service.errors import BundleError, InferenceFailed
 from tests.bundles import (
     labels_of,
     linear_graph,
@@ -97,14 +93,6 @@ def test_warm_up_runs_each_bucket_once(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("largest", "sizes"),
-    [(1, (1,)), (2, (1, 2)), (3, (1, 2, 3)), (8, (1, 2, 4, 8)), (9, (1, 2, 4, 8, 9))],
-)
-def test_buckets_end_with_the_largest_batch(largest: int, sizes: tuple[int, ...]) -> None:
-    assert bucket_sizes(largest) == sizes
-
-
-@pytest.mark.parametrize(
     ("graph", "facts"),
     [
         ({"input_name": "pixels"}, {}),
@@ -178,55 +166,3 @@ def test_a_graph_that_breaks_while_it_runs_is_a_failure(tmp_path: Path) -> None:
     assert classifier.run(noise(7)).shape == (7, 10)
     with pytest.raises(InferenceFailed):
         classifier.run(noise(2))
-
-
-def test_cuda_that_is_asked_for_and_absent_stops_the_start(tmp_path: Path) -> None:
-    if cuda_obstacle() is None:
-        pytest.skip("CUDA works on this machine")
-    with pytest.raises(ProviderUnavailable, match="CUDA was asked for and cannot work here"):
-        OnnxClassifier(write_bundle(tmp_path), provider="cuda")
-
-
-def test_auto_says_what_it_took_and_why(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, logger="service.classifier"):
-        classifier = OnnxClassifier(write_bundle(tmp_path), provider="auto")
-    assert f"model linear/1 runs on {classifier.provider} (asked for: auto)" in caplog.text
-    assert (classifier.provider == "cpu") == ("running on the CPU: " in caplog.text)
-
-
-def test_a_session_that_fell_back_is_not_taken_for_cuda(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if cuda_obstacle() is None:
-        pytest.skip("CUDA works on this machine")
-    real_session = onnxruntime.InferenceSession
-
-    def session_without_gpu(path: Path, options: object, providers: list[object]) -> object:
-        return real_session(path, options, providers=["CPUExecutionProvider"])
-
-    monkeypatch.setattr(service.classifier, "cuda_obstacle", lambda: None)
-    monkeypatch.setattr(onnxruntime, "InferenceSession", session_without_gpu)
-    with pytest.raises(ProviderUnavailable, match="could not use the GPU"):
-        OnnxClassifier(write_bundle(tmp_path), provider="cuda")
-
-
-def test_a_build_without_cuda_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    assert "install onnxruntime-gpu" in (cuda_obstacle() or "")
-
-
-def test_a_build_with_cuda_whose_library_does_not_load_names_that_library(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "capi").mkdir()
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
-    monkeypatch.setattr(onnxruntime, "__file__", str(tmp_path / "__init__.py"))
-    assert "libonnxruntime_providers_shared.so: cannot open shared object" in (
-        cuda_obstacle() or ""
-    )
-    assert capsys.readouterr().out == ""
-
-
-def test_a_library_that_is_broken_is_named_in_the_loader_s_words(tmp_path: Path) -> None:
-    (tmp_path / "libonnxruntime_providers_shared.so").write_bytes(b"no library")
-    assert "libonnxruntime_providers_shared.so" in (unloadable_library(tmp_path) or "")

@@ -1,0 +1,13 @@
+"""What a graph runs on: ONNX Runtime's execution providers, chosen, bound and proven.
+
+::
+
+    options     ProviderOptions        what an operator decides
+    signature   check_signature        the graph is what its manifest says
+    cuda, tensorrt, openvino           what stands in the way of each, and how it is asked for
+    attempts    attempts_of            the ways to run a graph, in the order in which they are tried
+    buckets     bucket_sizes, pieces   the batch sizes that a device is prepared for
+    runners     SessionRunner, BoundRunner
+    parity      prove                  the same answers as the CPU's, before anybody is answered
+    opening     open_runner            all of it, for one bundle
+"""

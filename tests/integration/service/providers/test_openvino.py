@@ -1,0 +1,110 @@
+"""The real OpenVINO, in an environment that has it: `make openvino` sets one up and runs this.
+
+Elsewhere there is nothing to run it on, and `test_opening.py` drives the selection.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from service.bundles import Bundle, load_bundle
+from service.classifier import OnnxClassifier
+from service.providers.openvino import openvino_obstacle
+from service.providers.options import ProviderOptions
+from tests.bundles import manifest_of, write_knowing_bundle, write_parts
+
+pytestmark = pytest.mark.skipif(
+    openvino_obstacle() is not None, reason="this environment has no OpenVINO: make openvino"
+)
+
+
+def network(folder: Path, activation: str) -> Bundle:
+    """Write a bundle of two convolutions with a pooling and an activation between them."""
+    rng = np.random.default_rng(0)
+    stored: dict[str, NDArray[Any]] = {
+        "scale": np.asarray(1 / 64, np.float32),
+        "first": rng.normal(0, 0.3, (16, 3, 3, 3)).astype(np.float32),
+        "second": rng.normal(0, 0.2, (10, 16, 3, 3)).astype(np.float32),
+        "sides": np.array([2, 3], np.int64),
+    }
+    nodes = [
+        helper.make_node("Cast", ["image"], ["real"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["real", "scale"], ["scaled"]),
+        helper.make_node("Transpose", ["scaled"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["planes", "first"], ["seen"]),
+        helper.make_node("MaxPool", ["seen"], ["pooled"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node(activation, ["pooled"], ["active"]),
+        helper.make_node("Conv", ["active", "second"], ["maps"]),
+        helper.make_node("ReduceMean", ["maps", "sides"], ["logits"], keepdims=0),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "network",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", 32, 32, 3])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 10])],
+        [numpy_helper.from_array(array, name) for name, array in stored.items()],
+    )
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
+    onnx.checker.check_model(proto, full_check=True)
+    content = proto.SerializeToString()
+    path = folder / "linear" / "1"
+    write_parts(path, content, manifest_of(content))
+    return load_bundle(path)
+
+
+def batch_of(bundle: Bundle, count: int) -> NDArray[np.uint8]:
+    spec = bundle.manifest.input
+    shape = (count, spec.height, spec.width, spec.channels)
+    return np.random.default_rng(count).integers(0, 256, shape, dtype=np.uint8)
+
+
+def test_a_network_runs_on_openvino_and_says_what_the_cpu_says_in_any_batch(
+    tmp_path: Path,
+) -> None:
+    bundle = network(tmp_path, "Relu")
+    options = ProviderOptions(parallel_runs=2, openvino_precision="f32")
+    ours = OnnxClassifier(bundle, provider="auto", options=options)
+    cpu = OnnxClassifier(bundle, provider="cpu")
+    assert ours.provider == "openvino"
+    for count in (1, 2, 5, 16):
+        batch = batch_of(bundle, count)
+        np.testing.assert_allclose(ours.run(batch), cpu.run(batch), rtol=1e-3, atol=1e-3)
+
+
+def test_a_graph_that_tells_the_familiar_too_gives_both(tmp_path: Path) -> None:
+    bundle = write_knowing_bundle(tmp_path)
+    ours = OnnxClassifier(bundle, provider="openvino")
+    batch = batch_of(bundle, 3)
+    np.testing.assert_allclose(
+        ours.run(batch),
+        OnnxClassifier(bundle, provider="cpu").run(batch),
+        rtol=1e-3,
+        atol=1e-3,
+    )
+
+
+def test_a_graph_that_openvino_gets_wrong_is_left_to_the_cpu(tmp_path: Path) -> None:
+    """OpenVINO of onnxruntime-openvino 1.24.1 takes GELU for a rising function.
+
+    It moves the activation from behind a pooling to before it, which changes the result where the
+    largest of a window is negative. Where a later version does not, it is taken.
+    """
+    bundle = network(tmp_path, "Gelu")
+    batch = batch_of(bundle, 4)
+    session = onnxruntime.InferenceSession(
+        bundle.model_path, providers=["OpenVINOExecutionProvider", "CPUExecutionProvider"]
+    )
+    (alone,) = session.run(["logits"], {"image": batch})
+    cpu = OnnxClassifier(bundle, provider="cpu").run(batch)
+    is_wrong = float(np.abs(alone - cpu).max()) > 0.05 * float(np.abs(cpu).max())
+    taken = OnnxClassifier(bundle, provider="auto")
+    assert taken.provider == ("cpu" if is_wrong else "openvino")
+    np.testing.assert_allclose(taken.run(batch), cpu, rtol=0.05, atol=0.05)
