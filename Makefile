@@ -4,7 +4,7 @@
 # Python keeps what it compiled, whatever the environment says: without that each new process of the
 # tests compiles TensorFlow or the service anew, which more than doubles their time.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help serve test lint types format docs lock train export bench openvino image imagecheck audit clean python programs
+.PHONY: help serve test lint types format docs lock train export bench openvino image imagecheck audit fuzz clean python programs
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -19,6 +19,7 @@ SERVE_VENV ?= .venv-serve
 DEV_VENV ?= .venv
 AUDIT_VENV ?= .venv-audit
 OPENVINO_VENV ?= .venv-openvino
+FUZZ_VENV ?= .venv-fuzz
 SERVE := $(SERVE_VENV)/bin
 DEV := $(DEV_VENV)/bin
 
@@ -83,8 +84,12 @@ audit: $(DEV_VENV)/.locked $(AUDIT_VENV)/.locked  ## licences, known vulnerabili
 		$(DEV)/pip-audit --strict --disable-pip --require-hashes --requirement requirements/$$lock.txt || exit 1; \
 	done
 
+fuzz: $(FUZZ_VENV)/.locked  ## look for uploads that break the service (SECONDS=600, FUZZ=FOLDER for what is found)
+	@$(FUZZ_VENV)/bin/python -m tests.fuzzing --seconds $(or $(SECONDS),600) \
+		--folder $(or $(FUZZ),$(HOME)/.cache/rotulo-fuzz)
+
 clean:  ## remove environments and caches; runs, data and bundles stay
-	rm -rf $(SERVE_VENV) $(DEV_VENV) $(AUDIT_VENV) $(OPENVINO_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	rm -rf $(SERVE_VENV) $(DEV_VENV) $(AUDIT_VENV) $(OPENVINO_VENV) $(FUZZ_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- What the targets stand on --------------------------------------------------------
@@ -147,4 +152,11 @@ $(AUDIT_VENV)/.locked: requirements/audit.txt | python
 	@test -x $(AUDIT_VENV)/bin/pip || $(PYTHON) -m venv --clear $(AUDIT_VENV)
 	@$(AUDIT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile \
 		-r requirements/audit.txt
+	@touch $@
+
+# atheris beside what serves, since it must see the branches of that.
+$(FUZZ_VENV)/.locked: requirements/fuzz.txt requirements/serve-cpu.txt | python
+	@test -x $(FUZZ_VENV)/bin/pip || $(PYTHON) -m venv --clear $(FUZZ_VENV)
+	@$(FUZZ_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile \
+		-r requirements/serve-cpu.txt -r requirements/fuzz.txt
 	@touch $@

@@ -43,7 +43,7 @@ EXTRAS: Final = MappingProxyType(
 PEERS: Final = ("peer-bentoml", "peer-litserve", "peer-mosec", "peer-naive")
 
 GROUPS: Final = MappingProxyType(
-    {f"{group}.txt": group for group in ("sbom", "audit", *PEERS)},
+    {f"{group}.txt": group for group in ("sbom", "audit", "fuzz", *PEERS)},
 )
 """Locks of programs with an environment of their own, by their group of dependencies."""
 

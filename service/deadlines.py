@@ -11,20 +11,21 @@ import math
 from typing import Annotated, Final
 
 from fastapi import Depends, Header
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 
 HEADER: Final = "X-Request-Timeout-Ms"
 MAX_MILLISECONDS: Final = 3_600_000
+_Milliseconds = Annotated[int, Field(ge=1, le=MAX_MILLISECONDS)]
 
 
 async def take_deadline(
     request: Request,
     timeout_ms: Annotated[
-        int | None,
+        _Milliseconds | SkipJsonSchema[None],  # a header may be absent, but it is never null
         Header(
             alias=HEADER,
-            ge=1,
-            le=MAX_MILLISECONDS,
             description="Milliseconds that the client waits, from the head of its request on, its "
             "upload included. The service's own limit holds too.",
         ),

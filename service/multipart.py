@@ -58,9 +58,10 @@ def split_form(body: bytes, boundary: bytes, *, max_parts: int) -> Iterator[Part
             there are more than ``max_parts``; may come after some parts were yielded.
     """
     delimiter = b"\r\n--" + boundary
-    first = delimiter[2:]
-    at = 0 if body.startswith(first) else _find(body, delimiter, 0) + 2
-    at += len(first)
+    # No client puts a preamble before the parts of a form, and readers disagree on where it ends.
+    at = len(delimiter) if body.startswith(delimiter) else len(delimiter) - 2
+    if not body[:at].endswith(delimiter[2:]):
+        raise MalformedMultipart
     for _ in range(max_parts + 1):
         if body.startswith(b"--", at):
             return
@@ -85,10 +86,13 @@ def _read_headers(body: bytes, at: int) -> tuple[int, bytes, bool]:
     padding, _, headers = body[at:end].partition(b"\r\n")
     if end < 0 or padding.strip(b" \t"):
         raise MalformedMultipart
-    for header in headers.split(b"\r\n"):
-        key, _, value = header.partition(b":")
-        if key.strip().lower() == b"content-disposition":
-            kind, parameters = parse_options_header(value)
-            if kind == b"form-data" and b"name" in parameters:
-                return end + 4, parameters[b"name"], b"filename" in parameters
-    raise MalformedMultipart
+    pairs = [header.partition(b":") for header in headers.split(b"\r\n")]
+    found = [value for key, _, value in pairs if key.strip().lower() == b"content-disposition"]
+    # Of two, one reader takes the first and another the last: a proxy that inspects uploads and
+    # this service must never see different files.
+    if len(found) != 1:
+        raise MalformedMultipart
+    kind, parameters = parse_options_header(found[0])
+    if kind != b"form-data" or b"name" not in parameters:
+        raise MalformedMultipart
+    return end + 4, parameters[b"name"], b"filename" in parameters

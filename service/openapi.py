@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse
 from service.errors import RotuloError
 from service.examples import BINARY_INFERENCE, EXAMPLES, PNG, example_problem
 from service.guard import needed_scope
-from service.inference_v2.wire import InferError, InferRequest
+from service.inference_v2.wire import HEADER_LENGTH, InferError, InferRequest
 from service.keys import KeyScope
 from service.problems import MEDIA_TYPE as PROBLEM_TYPE
 from service.problems import speaks_v2
@@ -81,6 +81,7 @@ _RATES: Final = {
     },
 }
 _FRAMEWORKS_WORDS: Final = "Successful Response"
+_FRAMEWORKS_ERROR: Final = "HTTPValidationError"
 RETRIES: Final = frozenset({429, 503})
 
 
@@ -134,15 +135,24 @@ def one_image_body() -> dict[str, Any]:
 
 
 def inference_body() -> dict[str, Any]:
-    """Return the request body of an inference: JSON, or JSON and binary data."""
+    """Return the request of an inference: JSON, or JSON and binary data and where they part."""
     return {
+        "parameters": [
+            {
+                "name": HEADER_LENGTH,
+                "in": "header",
+                "description": "Bytes of JSON before the binary data, where there is some. With 0, "
+                "the body is the pixels of one image and nothing else.",
+                "schema": {"type": "integer", "minimum": 0},
+            }
+        ],
         "requestBody": {
             "required": True,
             "content": {
                 JSON_TYPE: {"schema": {"$ref": "#/components/schemas/InferRequest"}},
                 "application/octet-stream": {"schema": _BINARY, "examples": _BINARY_INFERENCE},
             },
-        }
+        },
     }
 
 
@@ -266,7 +276,7 @@ def _forget_frameworks_errors(document: dict[str, Any]) -> None:
     """Take out FastAPI's own shape of a 422, which our handler never lets through."""
     for operation in operations(document):
         content = operation["responses"].get("422", {}).get("content", {})
-        if content and PROBLEM_TYPE not in content:
+        if content.get(JSON_TYPE, {}).get("schema", {}).get("$ref", "").endswith(_FRAMEWORKS_ERROR):
             del operation["responses"]["422"]
-    for name in ("HTTPValidationError", "ValidationError"):
+    for name in (_FRAMEWORKS_ERROR, "ValidationError"):
         document["components"]["schemas"].pop(name, None)

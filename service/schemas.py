@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from service.contract import Figure, InputSpec, Label, LocalisedText, Provenance
 from service.wording import Lang
@@ -72,8 +73,8 @@ class LabelsAnswer(_Wire):
 class ExplanationQuery(_Wire):
     """Which label to explain, and in which language."""
 
-    label: str | None = Field(
-        None, max_length=64, description="Id of the label to explain; the best one by default."
+    label: Annotated[str, Field(max_length=64)] | SkipJsonSchema[None] = Field(
+        None, description="Id of the label to explain; the best one by default."
     )
     lang: Lang = Field("es", description="Language of the words and of problems.")
 

@@ -31,8 +31,13 @@ class Hostile(NamedTuple):
 
 def hostile_images() -> Iterator[Hostile]:
     """Yield the corpus."""
-    yield from _bombs()
+    yield from bombs()
     yield from _cut_short()
+    yield from odd_images()
+
+
+def odd_images() -> Iterator[Hostile]:
+    """Yield those that are quickly made: what is no image, and what is an odd one."""
     yield from _not_what_they_say()
     yield from _odd_but_true()
     yield from _with_metadata()
@@ -47,7 +52,8 @@ def private_photo() -> bytes:
     return encode(noise(64, 48, seed=9), "JPEG", exif=exif)
 
 
-def _bombs() -> Iterator[Hostile]:
+def bombs() -> Iterator[Hostile]:
+    """Yield those of few bytes that promise much."""
     yield Hostile("png", png(30000, 30000, depth=8, colour=2, rows=b"\0" * 10**6), TOO_LARGE)
     screen = b"GIF89a" + struct.pack("<HHBBB", 65535, 65535, 0, 0, 0)
     yield Hostile("gif", screen + b",\0\0\0\0\1\0\1\0\0\2\2D\1\0;", TOO_LARGE)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import httpx
 import numpy as np
@@ -23,6 +24,7 @@ from service.reloading import ClassifierFactory
 from service.settings import Settings
 from service.state import ServiceState
 
+T = TypeVar("T")
 RESCUE_SECONDS = 60
 """A bound on hanging: what a test waits for has long happened, or never will."""
 
@@ -68,6 +70,25 @@ async def running(
             if settled:
                 await asyncio.wait_for(served.state.settled.wait(), RESCUE_SECONDS)
             yield served
+
+
+class Background:
+    """An event loop in a thread of its own, for tests that may not wait for one themselves."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return what the loop made of some work."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(RESCUE_SECONDS)
+
+    def close(self) -> None:
+        """End the loop and its thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(RESCUE_SECONDS)
+        self._loop.close()
 
 
 class Gated:

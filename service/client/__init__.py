@@ -12,7 +12,18 @@ full service (429, 503), a gateway's trouble (502, 504) or a broken connection i
 the bounds of ``Retries``: labelling the same image twice does no harm.
 """
 
-from .answers import Decision, ImageFacts, Labelling, ModelRef, ModelSummary, ScoredLabel, Timing
+from .answers import (
+    Correction,
+    Decision,
+    Explanation,
+    Grid,
+    ImageFacts,
+    Labelling,
+    ModelRef,
+    ModelSummary,
+    ScoredLabel,
+    Timing,
+)
 from .callers import AsyncRotulo, Rotulo
 from .errors import ClientError, NoConnection, Problem, Retries, TimedOut, UnexpectedAnswer
 from .exchange import Image, Lang
@@ -20,7 +31,10 @@ from .exchange import Image, Lang
 __all__ = [
     "AsyncRotulo",
     "ClientError",
+    "Correction",
     "Decision",
+    "Explanation",
+    "Grid",
     "Image",
     "ImageFacts",
     "Labelling",

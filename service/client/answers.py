@@ -87,6 +87,35 @@ class ModelSummary:
     default: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """How much each cell of the upright image matters, 0 to 1, in rows from the top."""
+
+    rows: int
+    columns: int
+    values: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """On which parts of an image a label rests, in numbers and in words."""
+
+    model: ModelRef
+    label: ScoredLabel
+    grid: Grid
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What became of a correction; ``updated`` replaces what was said of the result before."""
+
+    result_id: str
+    status: Literal["recorded", "unchanged", "updated"]
+    label: str
+    image: bool
+
+
 class Unreadable(ValueError):
     """Something is missing in an answer, or is of another kind."""
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 import httpx
 
 from . import exchange
-from .answers import Labelling, ModelSummary
+from .answers import Correction, Explanation, Labelling, ModelSummary
 from .errors import ClientError, Problem, Retries
 from .exchange import Call, Image, Lang
 
@@ -58,6 +58,26 @@ class Rotulo:
         """Return an item for each image of one request, in their order; a bad one is a Problem."""
         call = exchange.batch_call(images, top_k, min_score, lang)
         return exchange.items(self._send(call))
+
+    def explain(self, image: Image, *, label: str | None = None, lang: Lang = "es") -> Explanation:
+        """Return on which parts of an image a label rests, the best one where none is named."""
+        call = exchange.explain_call(image, label, lang)
+        return exchange.explanation(self._send(call))
+
+    def correct(
+        self,
+        labelling: Labelling,
+        label: str,
+        *,
+        comment: str | None = None,
+        consented_image: Image | None = None,
+    ) -> Correction:
+        """Say which label of an answer is right, by its id, or ``none``; again replaces it.
+
+        The image is given along only where its sender agrees that the service stores it.
+        """
+        call = exchange.correct_call(labelling, label, comment, consented_image)
+        return exchange.correction(self._send(call))
 
     def models(self) -> tuple[ModelSummary, ...]:
         """Return the models in service."""
@@ -131,6 +151,28 @@ class AsyncRotulo:
         """Return an item for each image of one request, in their order; a bad one is a Problem."""
         call = exchange.batch_call(images, top_k, min_score, lang)
         return exchange.items(await self._send(call))
+
+    async def explain(
+        self, image: Image, *, label: str | None = None, lang: Lang = "es"
+    ) -> Explanation:
+        """Return on which parts of an image a label rests, the best one where none is named."""
+        call = exchange.explain_call(image, label, lang)
+        return exchange.explanation(await self._send(call))
+
+    async def correct(
+        self,
+        labelling: Labelling,
+        label: str,
+        *,
+        comment: str | None = None,
+        consented_image: Image | None = None,
+    ) -> Correction:
+        """Say which label of an answer is right, by its id, or ``none``; again replaces it.
+
+        The image is given along only where its sender agrees that the service stores it.
+        """
+        call = exchange.correct_call(labelling, label, comment, consented_image)
+        return exchange.correction(await self._send(call))
 
     async def models(self) -> tuple[ModelSummary, ...]:
         """Return the models in service."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import json
 import os
 import warnings
 from collections.abc import Iterable, Iterator
@@ -14,7 +15,7 @@ from typing import Any, BinaryIO, Final, Literal, TypeVar
 
 import httpx
 
-from .answers import Labelling, ModelSummary, Unreadable, read
+from .answers import Correction, Explanation, Labelling, ModelSummary, Unreadable, read
 from .errors import NoConnection, Problem, TimedOut, UnexpectedAnswer
 
 Image = bytes | os.PathLike[str] | BinaryIO
@@ -55,6 +56,34 @@ def batch_call(
         "params": _query(top_k, min_score, lang),
         "files": [("file", ("image", _bytes_of(image))) for image in images],
     }
+
+
+def explain_call(image: Image, label: str | None, lang: Lang) -> Call:
+    """Return the call that asks on which parts of an image a label rests."""
+    asked = {"label": label, "lang": lang}
+    return {
+        "method": "POST",
+        "url": "v1/explanations",
+        "params": {name: value for name, value in asked.items() if value is not None},
+        "content": _bytes_of(image),
+        "headers": {"Content-Type": "application/octet-stream"},
+    }
+
+
+def correct_call(about: Labelling, label: str, comment: str | None, given: Image | None) -> Call:
+    """Return the call that says which label is right; with an image, that it may be stored."""
+    said = {
+        "result_id": about.id,
+        "label": label,
+        "offered": about.labels[0].id,
+        "model": {"name": about.model.name, "version": about.model.version},
+        "comment": comment,
+    }
+    call: Call = {"method": "POST", "url": "v1/feedback"}
+    if given is None:
+        return {**call, "json": said}
+    fields = {"feedback": json.dumps(said), "consent": "true"}
+    return {**call, "data": fields, "files": {"file": ("image", _bytes_of(given))}}
 
 
 def models_call() -> Call:
@@ -121,6 +150,16 @@ def items(data: object) -> tuple[Labelling | Problem, ...]:
         else labelling(item)
         for item in _list(data, "items")
     )
+
+
+def explanation(data: object) -> Explanation:
+    """Return the answer to a question for reasons; raises UnexpectedAnswer."""
+    return _expected(Explanation, data)
+
+
+def correction(data: object) -> Correction:
+    """Return what became of a correction; raises UnexpectedAnswer."""
+    return _expected(Correction, data)
 
 
 def models(data: object) -> tuple[ModelSummary, ...]:

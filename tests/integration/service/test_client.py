@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import httpx
 import pytest
 
 from service.client import AsyncRotulo, Labelling, Problem
 from service.settings import Settings
-from tests.serving import Gated, Served
+from tests.serving import Gated, Served, running
 
 
 def client_of(served: Served) -> AsyncRotulo:
@@ -30,6 +31,27 @@ async def test_it_labels_several_and_tells_the_bad_one(served: Served, png: byte
     assert isinstance(good, Labelling)
     assert isinstance(bad, Problem)
     assert bad.slug == "undecodable-image"
+
+
+async def test_it_asks_why_and_is_told_of_the_label_it_named(served: Served, png: bytes) -> None:
+    async with client_of(served) as rotulo:
+        told = await rotulo.explain(png, label="ship", lang="en")
+    assert told.label.id == "ship"
+    assert len(told.grid.values) == told.grid.rows
+    assert {len(row) for row in told.grid.values} == {told.grid.columns}
+    assert "ship" in told.sentence
+
+
+async def test_it_says_which_label_is_right_and_gives_the_image_along(
+    settings: Settings, png: bytes, tmp_path: Path
+) -> None:
+    keeping = {"feedback_url": f"sqlite:///{tmp_path}/c.db", "feedback_images": tmp_path / "images"}
+    async with running(settings.model_copy(update=keeping)) as served, client_of(served) as rotulo:
+        found = await rotulo.label(png)
+        first = await rotulo.correct(found, "none", comment="Ni lo uno ni lo otro.")
+        again = await rotulo.correct(found, found.labels[1].id, consented_image=png)
+    assert (first.status, first.label, first.image) == ("recorded", "none", False)
+    assert (again.status, again.label, again.image) == ("updated", found.labels[1].id, True)
 
 
 async def test_it_names_the_models(served: Served) -> None:

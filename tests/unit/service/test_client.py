@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import BaseModel
 
 from service import client as door
 from service import schemas
@@ -31,6 +32,7 @@ from service.client import (
     answers,
 )
 from service.examples import EXAMPLES
+from service.feedback.schemas import FeedbackAnswer
 
 ADDRESS = "https://rotulo.example.cl/api/"
 LABELS = EXAMPLES["LabelsAnswer"]
@@ -212,12 +214,22 @@ def test_an_address_on_its_way_out_warns_whoever_calls_it() -> None:
     assert one.filename == __file__
 
 
-@pytest.mark.parametrize(
-    "name", ["ImageFacts", "ModelRef", "ModelSummary", "ScoredLabel", "Timing", "Labelling"]
-)
-def test_the_values_have_the_fields_of_the_schemas(name: str) -> None:
+SCHEMAS = {
+    "Correction": FeedbackAnswer,
+    "Explanation": schemas.ExplanationAnswer,
+    "Grid": schemas.Grid,
+    "ImageFacts": schemas.ImageFacts,
+    "Labelling": schemas.LabelsAnswer,
+    "ModelRef": schemas.ModelRef,
+    "ModelSummary": schemas.ModelSummary,
+    "ScoredLabel": schemas.ScoredLabel,
+    "Timing": schemas.Timing,
+}
+
+
+@pytest.mark.parametrize(("name", "schema"), SCHEMAS.items())
+def test_the_values_have_the_fields_of_the_schemas(name: str, schema: type[BaseModel]) -> None:
     """The client stands alone, so it has its own copy of them; this keeps the copies one."""
-    schema = getattr(schemas, {"Labelling": "LabelsAnswer"}.get(name, name))
     assert list(getattr(answers, name).__dataclass_fields__) == list(schema.model_fields)
 
 

@@ -29,8 +29,8 @@ def test_fields_and_files_are_told_apart() -> None:
     ]
 
 
-def test_a_preamble_an_epilogue_and_padding_are_passed_over() -> None:
-    body = b"hello\r\n--xyz \t\r\n" + HEAD + b"\r\n\r\nbytes\r\n--xyz--\r\nbye"
+def test_a_first_empty_line_an_epilogue_and_padding_are_passed_over() -> None:
+    body = b"\r\n--xyz \t\r\n" + HEAD + b"\r\n\r\nbytes\r\n--xyz--\r\nbye"
     assert contents(body) == [(b"file", b"bytes", True)]
 
 
@@ -56,6 +56,9 @@ def test_header_names_have_no_case() -> None:
         form(b"Content-Disposition: attachment; name=file\r\n\r\nbytes"),
         form(b'Content-Disposition: form-data; filename="a"\r\n\r\nbytes'),
         form(HEAD + b"\r\nno blank line"),
+        b"preamble\r\n" + form(HEAD + b"\r\n\r\nbytes"),
+        b"\n" + form(HEAD + b"\r\n\r\nbytes"),
+        form(HEAD + b"\r\n" + HEAD.replace(b"file", b"other") + b"\r\n\r\nbytes"),
         form(b"X: " + b"y" * 9000 + b"\r\n" + HEAD + b"\r\n\r\nbytes"),
         form(*[HEAD + b"\r\n\r\nbytes"] * 6),
         b"--xyzzy\r\n" + HEAD + b"\r\n\r\nbytes\r\n--xyzzy--",
