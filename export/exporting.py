@@ -14,6 +14,7 @@ from export.bundle import publish, require_free, workshop
 from export.calibration import Calibration
 from export.card import write_card
 from export.convert import to_onnx
+from export.halve import halve
 from export.manifest import Graph, describe, with_evaluation, with_parity
 from export.network import Network
 from export.optimise import optimise
@@ -113,7 +114,7 @@ def export(  # noqa: PLR0913 - of what it is made, what proves it, where it goes
 
 
 def _write_graph(network: Network, path: Path) -> Graph:
-    proto = optimise(to_onnx(network))
+    proto = halve(optimise(to_onnx(network)))
     content = proto.SerializeToString(deterministic=True)
     path.write_bytes(content)
     return Graph(hashlib.sha256(content).hexdigest(), len(content), network.model.count_params())

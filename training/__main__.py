@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from training.commands.fitting import fit, grid
+from training.commands.fitting import fit, grid, pair
 from training.commands.showing import augmentations, data, explore, list_recipes
 from training.errors import TrainingError
 from training.settings import TrainingSettings
@@ -26,7 +26,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 Method = Literal["energy", "neighbours", "relative"]
 
 app.command("list")(list_recipes)
-for command in (data, explore, augmentations, fit, grid):
+for command in (data, explore, augmentations, fit, grid, pair):
     app.command()(command)
 
 

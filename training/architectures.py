@@ -181,7 +181,7 @@ class EfficientNetLite(Part):
     dropout: UnitInterval = 0.2
 
 
-Model = Annotated[
+Network = Annotated[
     Airbench
     | EfficientNetLite
     | ResNet
@@ -197,3 +197,18 @@ Model = Annotated[
     | CoAtNet,
     Field(discriminator="kind"),
 ]
+
+
+class Pair(Part):
+    """Two networks that look at the same image: the sum of their logits, each times its weight.
+
+    The first one's features are the pair's, so it is the first that knows what is familiar.
+    """
+
+    kind: Literal["pair"] = "pair"
+    first: Network
+    second: Network
+    weights: tuple[PositiveFloat, PositiveFloat]
+
+
+Model = Annotated[Network | Pair, Field(discriminator="kind")]

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from training.data import Split, Splits
 from training.errors import RunError
 from training.fit import load_model
+from training.models.pair import PairModel
 from training.run import Run
 from training.views import logits_of
 
@@ -68,12 +69,16 @@ def with_features(model: keras.Model) -> keras.Model:
     Raises:
         RunError: the model has no layer that is called `features`.
     """
-    try:
-        features = model.get_layer("features").output
-    except ValueError as error:
-        raise RunError(f"{model.name} has no layer 'features' to tell the familiar by") from error
+    features = model.features if isinstance(model, PairModel) else _features_layer(model).output
     output = keras.layers.Concatenate(dtype="float32")([model.output, features])
     return keras.Model(model.input, output, name=model.name)
+
+
+def _features_layer(model: keras.Model) -> keras.Layer:
+    try:
+        return model.get_layer("features")
+    except ValueError as error:
+        raise RunError(f"{model.name} has no layer 'features' to tell the familiar by") from error
 
 
 def fit_reference(

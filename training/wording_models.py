@@ -11,6 +11,7 @@ from training.recipe import (
     EfficientNetLite,
     Mlp,
     Model,
+    Pair,
     PlainCnn,
     ResidualBlocks,
     ResNet,
@@ -143,6 +144,14 @@ def _coatnet(model: CoAtNet) -> str:
     )
 
 
+def _pair(model: Pair) -> str:
+    return (
+        "Dos redes que miran la misma imagen y cuyos logits se suman con pesos "
+        f"{number(model.weights[0], 2)} y {number(model.weights[1], 2)}. "
+        f"La primera: {model_in_words(model.first)} La segunda: {model_in_words(model.second)}"
+    )
+
+
 def _dropped(rate: float) -> str:
     return f", que al ajustar apaga al azar {percent(rate, 0)} de las unidades" if rate else ""
 
@@ -159,6 +168,7 @@ SENTENCES: dict[str, Callable[[Any], str]] = {
     "densenet": _densenet,
     "efficientnet-lite": _efficientnet_lite,
     "mlp": _mlp,
+    "pair": _pair,
     "plain-cnn": _plain_cnn,
     "residual-blocks": _residual_blocks,
     "resnet": _resnet,

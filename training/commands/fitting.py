@@ -109,3 +109,43 @@ def grid(  # noqa: PLR0913 - each is a flag
         console.print(grid_table(rows))
     if any(row.problem for row in rows):
         raise typer.Exit(1)
+
+
+def pair(
+    first: Annotated[Path, typer.Argument(help="A finished run; it tells the familiar.")],
+    second: Annotated[Path, typer.Argument(help="A finished run on the same data.")],
+    *,
+    run: Annotated[Path, typer.Option(help="The run folder of the pair.")],
+    share: Annotated[float, typer.Option(help="Of the first, above 0 and below 1.")] = 0.5,
+    sibling: Annotated[
+        Path | None,
+        typer.Option(
+            help="For a second run fitted on all images: a run of its recipe fitted on `train`, "
+            "whose temperature it takes."
+        ),
+    ] = None,
+    halved: Annotated[
+        bool,
+        typer.Option("--halved", help="Round the weights to float16, for a smaller bundle."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Put two finished runs together as one network; nothing is fitted."""
+    if not 0 < share < 1:
+        raise typer.BadParameter("--share lies between 0 and 1")
+    from training.pairing import pair as pair_runs
+    from training.run import Run
+
+    paired = pair_runs(
+        Run.open(first),
+        Run.open(second),
+        run,
+        TrainingSettings(),
+        share=share,
+        sibling=Run.open(sibling) if sibling else None,
+        halved=halved,
+    )
+    if as_json:
+        print_json({"run": str(paired.folder), "recipe": paired.config.recipe.name})
+    else:
+        console.print(f"Paired: {paired.folder}")

@@ -13,6 +13,7 @@ from training.models.backbone import build_backbone
 from training.models.coatnet import build_coatnet
 from training.models.densenet import build_densenet
 from training.models.efficientnet import build_efficientnet_lite
+from training.models.pair import build_pair
 from training.models.plain import build_mlp, build_plain_cnn
 from training.models.preactivated import (
     build_residual_blocks,
@@ -22,7 +23,7 @@ from training.models.preactivated import (
 from training.models.resnet import build_resnet
 from training.models.rexnet import build_rexnet
 from training.models.tiny import build_tiny_cnn
-from training.recipe import Model
+from training.recipe import Model, Pair
 
 ImageShape = tuple[int, int, int]
 
@@ -45,5 +46,11 @@ BUILDERS: dict[str, Callable[[Any, ImageShape, int], keras.Model]] = {
 
 
 def build(model: Model, shape: ImageShape, classes: int) -> keras.Model:
-    """A new model with random weights, drawn from Keras's global seed."""
+    """A new model with random weights, drawn from Keras's global seed.
+
+    Raises:
+        ValueError: there is no such network for images of that size.
+    """
+    if isinstance(model, Pair):
+        return build_pair(model, shape, classes, build)
     return BUILDERS[model.kind](model, shape, classes)
