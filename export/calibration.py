@@ -46,7 +46,7 @@ def read_calibration(run: Run, sibling: Run | None = None) -> Calibration:
         split += f", by {which} fitted without these images"
         conditions += f"; {which}, not the model that ships"
     known = None
-    if sibling is None and (run.folder / RECORD_FILE).is_file():
+    if (run.folder / RECORD_FILE).is_file():
         known = Familiarity.model_validate(run.read(RECORD_FILE))
     thresholds = {name: record[name] for name in ("accept", "review", "coverage", "error", "n")}
     return Calibration(

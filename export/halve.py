@@ -13,7 +13,7 @@ FEWEST = 1024
 
 def halve(proto: onnx.ModelProto) -> onnx.ModelProto:
     """The same graph, with each large float32 weight as float16 and a cast if that is exact."""
-    halved = onnx.ModelProto.FromString(proto.SerializeToString())
+    halved: onnx.ModelProto = onnx.ModelProto.FromString(proto.SerializeToString())
     casts = []
     for initializer in halved.graph.initializer:
         if initializer.data_type != TensorProto.FLOAT:

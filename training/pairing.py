@@ -4,6 +4,7 @@ Nothing is fitted. Each network's logits are divided by its temperature, which m
 with the confidence that each deserves, and are then averaged by the first one's share.
 """
 
+import shutil
 from pathlib import Path
 
 import keras
@@ -11,43 +12,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import RunError
+from training.familiarity import ARRAYS_FILE, RECORD_FILE
 from training.fit import build_model, calibrate, count, load_model, splits_of
-from training.recipe import Network, Pair, Recipe
+from training.recipe import Network, Pair, Recipe, Views
 from training.run import Run, RunConfig
 from training.settings import TrainingSettings
 
 MEMBERS_FILE = "members.json"
 
 
-def pair(
+def pair(  # noqa: PLR0913 - of what, with what shares, and where to
     first: Run,
     second: Run,
     folder: Path,
     settings: TrainingSettings,
     *,
     share: float = 0.5,
+    views: Views = "single",
     sibling: Run | None = None,
     halved: bool = False,
 ) -> Run:
     """Write the run of the pair, calibrated on validation if neither network was fitted on it.
 
     Args:
-        first: a finished run, whose features tell the familiar.
+        first: a finished run; how it tells the familiar, by its features, is how the pair does.
         second: a finished run on the same data.
         folder: the new run's.
         settings: where the data is.
         share: of the first network, above 0 and below 1.
+        views: of an image, over which the pair's logits are averaged.
         sibling: for a second run fitted on all images: whose temperature it takes.
         halved: round the weights to what float16 can say, so that a bundle can be half as large.
 
     Raises:
         DataError: the data cannot be used.
-        RunError: a run is not finished, has no temperature, or is of other data; or the folder
-            holds another run.
+        RunError: a run is not finished, has no temperature, is a pair already, is of other data,
+            or tells the familiar by its logits; or the folder holds another run.
     """
     first.require_finished()
     second.require_finished()
-    config = _config(first, second, share, sibling)
+    config = _config(first, second, share, views, sibling)
     run = Run.start(folder, config)
     _copy_records(first, second, run)
     model = _join(first, second, run, halved=halved)
@@ -58,7 +62,7 @@ def pair(
     return run
 
 
-def _config(first: Run, second: Run, share: float, sibling: Run | None) -> RunConfig:
+def _config(first: Run, second: Run, share: float, views: Views, sibling: Run | None) -> RunConfig:
     one, two = first.config, second.config
     if one.recipe.data != two.recipe.data:
         raise RunError(f"{first.folder} and {second.folder} are of different data")
@@ -70,11 +74,11 @@ def _config(first: Run, second: Run, share: float, sibling: Run | None) -> RunCo
             "family": "pair",
             "summary": f"{one.recipe.name} and {two.recipe.name}, on the same image",
             "model": Pair(first=networks[0], second=networks[1], weights=weights),
-            "views": "single",
+            "views": views,
         }
     )
-    seen = "train" if one.fitted_on == two.fitted_on == "train" else "all"
-    return RunConfig(recipe=Recipe.model_validate(recipe), seed=one.seed, fitted_on=seen)
+    fitted_on = two.fitted_on if one.fitted_on == "train" else one.fitted_on
+    return RunConfig(recipe=recipe, seed=one.seed, fitted_on=fitted_on)
 
 
 def _network(recipe: Recipe) -> Network:
@@ -95,8 +99,18 @@ def _copy_records(first: Run, second: Run, run: Run) -> None:
     if data[0]["sha256"] != data[1]["sha256"]:
         raise RunError(f"{first.folder} and {second.folder} are of different data")
     run.write("data.json", max(data, key=lambda each: int(each["train"])))
+    if (first.folder / RECORD_FILE).is_file():
+        _copy_familiarity(first, run)
     members = [member.config.model_dump(mode="json") for member in (first, second)]
     run.write(MEMBERS_FILE, {"members": members})
+
+
+def _copy_familiarity(first: Run, run: Run) -> None:
+    record = first.read(RECORD_FILE)
+    if record["method"] == "energy":
+        raise RunError(f"{first.folder} tells the familiar by logits, which a pair changes")
+    shutil.copyfile(first.folder / ARRAYS_FILE, run.folder / ARRAYS_FILE)
+    run.write(RECORD_FILE, record)
 
 
 def _join(first: Run, second: Run, run: Run, *, halved: bool) -> keras.Model:

@@ -111,12 +111,16 @@ def grid(  # noqa: PLR0913 - each is a flag
         raise typer.Exit(1)
 
 
-def pair(
+def pair(  # noqa: PLR0913 - each is a flag
     first: Annotated[Path, typer.Argument(help="A finished run; it tells the familiar.")],
     second: Annotated[Path, typer.Argument(help="A finished run on the same data.")],
     *,
     run: Annotated[Path, typer.Option(help="The run folder of the pair.")],
     share: Annotated[float, typer.Option(help="Of the first, above 0 and below 1.")] = 0.5,
+    views: Annotated[
+        Literal["single", "flip", "flip-shift"],
+        typer.Option(help="Variants of an image whose logits are averaged."),
+    ] = "single",
     sibling: Annotated[
         Path | None,
         typer.Option(
@@ -142,6 +146,7 @@ def pair(
         run,
         TrainingSettings(),
         share=share,
+        views=views,
         sibling=Run.open(sibling) if sibling else None,
         halved=halved,
     )

@@ -8,8 +8,8 @@ import pytest
 
 from tests.runs import TINY, large_split, recipe_of, write_many_colours, write_run
 from training.errors import RunError
-from training.familiarity import with_features
-from training.fit import load_model
+from training.familiarity import read_reference, with_features, write_familiarity
+from training.fit import load_model, splits_of
 from training.pairing import pair
 from training.recipe import Airbench, Pair
 from training.run import Run
@@ -73,6 +73,22 @@ def test_a_network_that_saw_all_images_takes_its_siblings_temperature(
     assert paired.config.recipe.model.weights == (0.25, 2.0)
     assert paired.config.fitted_on == "all"
     assert not (tmp_path / "pair/calibration.json").exists()
+
+
+def test_the_pair_tells_the_familiar_as_the_first_does(
+    tmp_path: Path, first: Run, settings: TrainingSettings
+) -> None:
+    second = finished(write_run(tmp_path / "second", WIDE, seed=1), 0.5)
+    write_familiarity(first, splits_of(first, settings), "neighbours")
+    paired = pair(first, second, tmp_path / "pair", settings)
+    assert paired.read("familiarity.json") == first.read("familiarity.json")
+    reference, original = read_reference(paired), read_reference(first)
+    assert reference is not None
+    assert original is not None
+    np.testing.assert_array_equal(reference.arrays["neighbours"], original.arrays["neighbours"])
+    first.write("familiarity.json", first.read("familiarity.json") | {"method": "energy"})
+    with pytest.raises(RunError, match="by logits"):
+        pair(first, second, tmp_path / "other", settings)
 
 
 def test_halved_weights_are_what_float16_can_say(
