@@ -35,15 +35,19 @@ def familiarity(
     run: RunFolder,
     *,
     method: Annotated[Method, typer.Option(help="How.")] = "neighbours",
+    sibling: Annotated[
+        Path | None,
+        typer.Option(help="For a run fitted on all images: one like it fitted on `train`."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Teach a finished run to tell pictures of other things; what it is exported with."""
     from training.familiarity import RECORD_FILE, write_familiarity
-    from training.fit import splits_of
     from training.run import Run
 
     opened = Run.open(run)
-    write_familiarity(opened, splits_of(opened, TrainingSettings()), method)
+    other = Run.open(sibling) if sibling else None
+    write_familiarity(opened, TrainingSettings(), method, sibling=other)
     record = opened.read(RECORD_FILE)
     if as_json:
         print_json(record)

@@ -24,11 +24,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from training.data import Split, Splits
+from training.data import Split
 from training.errors import RunError
-from training.fit import load_model
+from training.fit import load_model, splits_of
 from training.models.pair import PairModel
 from training.run import Run
+from training.settings import TrainingSettings
 from training.views import logits_of
 
 Method = Literal["energy", "neighbours", "relative"]
@@ -93,20 +94,37 @@ def fit_reference(
     return Reference(method, {**projection, **fitted})
 
 
-def write_familiarity(run: Run, splits: Splits, method: Method) -> None:
+def write_familiarity(
+    run: Run, settings: TrainingSettings, method: Method, *, sibling: Run | None = None
+) -> None:
     """Fit a finished run's reference and thresholds into `familiarity.npz` and `.json`.
 
+    A run fitted on all images has none left for thresholds; with `energy`, which needs no
+    reference, those of a sibling run can stand in.
+
     Raises:
-        RunError: the run is not finished, was fitted on its validation images too, or its model
-            has no features.
+        DataError: the data cannot be used.
+        RunError: the run is not finished or its model has no features; it was fitted on its
+            validation images too, and there is no sibling, or the method is not `energy`.
     """
-    if not len(splits.validation):
-        raise RunError(f"{run.folder} was fitted on all images, so none can tell what is familiar")
-    model, views = load_model(run), run.config.recipe.views
+    run.require_finished()
+    source, split = run, "validation"
+    if run.config.fitted_on == "all":
+        if sibling is None or method != "energy":
+            raise RunError(
+                f"{run.folder} was fitted on all images, so none can tell what is familiar; name "
+                "a sibling fitted on `train`, with the method energy"
+            )
+        source = sibling
+        split += f", by a sibling run of seed {sibling.config.seed} fitted without these images"
+    splits = splits_of(source, settings)
+    model, views = load_model(source), source.config.recipe.views
     both, classes = with_features(model), model.output_shape[-1]
-    sample = _sample(splits.train, run.config.seed)
-    seen = logits_of(both, views, sample.images)
-    reference = fit_reference(method, seen[:, classes:], sample.labels, seed=run.config.seed)
+    reference = Reference(method, {})
+    if method != "energy":
+        sample = _sample(splits.train, run.config.seed)
+        seen = logits_of(both, views, sample.images)
+        reference = fit_reference(method, seen[:, classes:], sample.labels, seed=run.config.seed)
     known = logits_of(both, views, splits.validation.images)
     scores = reference.score(tf.constant(known[:, classes:]), tf.constant(known[:, :classes]))
     accept, review = np.quantile(scores.numpy(), [1 - COVERAGE, 1 - REVIEWED])
@@ -120,7 +138,7 @@ def write_familiarity(run: Run, splits: Splits, method: Method) -> None:
             "review": float(review),
             "coverage": float((scores.numpy() >= accept).mean()),
             "n": len(splits.validation),
-            "split": "validation",
+            "split": split,
         },
     )
 

@@ -4,7 +4,6 @@ Nothing is fitted. Each network's logits are divided by its temperature, which m
 with the confidence that each deserves, and are then averaged by the first one's share.
 """
 
-import shutil
 from pathlib import Path
 
 import keras
@@ -12,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import RunError
-from training.familiarity import ARRAYS_FILE, RECORD_FILE
 from training.fit import build_model, calibrate, count, load_model, splits_of
 from training.recipe import Network, Pair, Recipe, Views
 from training.run import Run, RunConfig
@@ -35,7 +33,7 @@ def pair(  # noqa: PLR0913 - of what, with what shares, and where to
     """Write the run of the pair, calibrated on validation if neither network was fitted on it.
 
     Args:
-        first: a finished run; how it tells the familiar, by its features, is how the pair does.
+        first: a finished run; its features are the pair's.
         second: a finished run on the same data.
         folder: the new run's.
         settings: where the data is.
@@ -46,8 +44,8 @@ def pair(  # noqa: PLR0913 - of what, with what shares, and where to
 
     Raises:
         DataError: the data cannot be used.
-        RunError: a run is not finished, has no temperature, is a pair already, is of other data,
-            or tells the familiar by its logits; or the folder holds another run.
+        RunError: a run is not finished, has no temperature, is a pair already or of other data;
+            or the folder holds another run.
     """
     first.require_finished()
     second.require_finished()
@@ -99,18 +97,8 @@ def _copy_records(first: Run, second: Run, run: Run) -> None:
     if data[0]["sha256"] != data[1]["sha256"]:
         raise RunError(f"{first.folder} and {second.folder} are of different data")
     run.write("data.json", max(data, key=lambda each: int(each["train"])))
-    if (first.folder / RECORD_FILE).is_file():
-        _copy_familiarity(first, run)
     members = [member.config.model_dump(mode="json") for member in (first, second)]
     run.write(MEMBERS_FILE, {"members": members})
-
-
-def _copy_familiarity(first: Run, run: Run) -> None:
-    record = first.read(RECORD_FILE)
-    if record["method"] == "energy":
-        raise RunError(f"{first.folder} tells the familiar by logits, which a pair changes")
-    shutil.copyfile(first.folder / ARRAYS_FILE, run.folder / ARRAYS_FILE)
-    run.write(RECORD_FILE, record)
 
 
 def _join(first: Run, second: Run, run: Run, *, halved: bool) -> keras.Model:

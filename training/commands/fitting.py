@@ -56,9 +56,8 @@ def fit(  # noqa: PLR0913 - each is a flag
         fit_run(opened, settings, progress)
     if chosen.fit.head and fitted_on == "train":
         from training.familiarity import write_familiarity
-        from training.fit import splits_of
 
-        write_familiarity(opened, splits_of(opened, settings), "neighbours")
+        write_familiarity(opened, settings, "neighbours")
     if as_json:
         print_json({"event": "end", "run": str(folder)})
     else:

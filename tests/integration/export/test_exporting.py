@@ -97,7 +97,7 @@ def test_a_bundle_that_tells_the_familiar_says_of_it_what_tensorflow_says(
     method: Method, tmp_path: Path, many: TrainingSettings, validation: Split
 ) -> None:
     run = write_run(tmp_path / "run", recipe_of(TinyCnn(width=4), "flip"), validation=validation)
-    write_familiarity(run, splits_of(run, many), method)
+    write_familiarity(run, many, method)
     manifest = export_to(run, tmp_path / "out", validation).bundle.manifest
 
     known, images = manifest.abstention.familiarity, validation.images

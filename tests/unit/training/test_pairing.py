@@ -9,7 +9,7 @@ import pytest
 from tests.runs import TINY, large_split, recipe_of, write_many_colours, write_run
 from training.errors import RunError
 from training.familiarity import read_reference, with_features, write_familiarity
-from training.fit import load_model, splits_of
+from training.fit import load_model
 from training.pairing import pair
 from training.recipe import Airbench, Pair
 from training.run import Run
@@ -75,20 +75,24 @@ def test_a_network_that_saw_all_images_takes_its_siblings_temperature(
     assert not (tmp_path / "pair/calibration.json").exists()
 
 
-def test_the_pair_tells_the_familiar_as_the_first_does(
+def test_a_pair_that_saw_all_images_takes_its_siblings_familiarity(
     tmp_path: Path, first: Run, settings: TrainingSettings
 ) -> None:
     second = finished(write_run(tmp_path / "second", WIDE, seed=1), 0.5)
-    write_familiarity(first, splits_of(first, settings), "neighbours")
-    paired = pair(first, second, tmp_path / "pair", settings)
-    assert paired.read("familiarity.json") == first.read("familiarity.json")
-    reference, original = read_reference(paired), read_reference(first)
-    assert reference is not None
-    assert original is not None
-    np.testing.assert_array_equal(reference.arrays["neighbours"], original.arrays["neighbours"])
-    first.write("familiarity.json", first.read("familiarity.json") | {"method": "energy"})
-    with pytest.raises(RunError, match="by logits"):
-        pair(first, second, tmp_path / "other", settings)
+    whole = write_run(tmp_path / "whole", WIDE, seed=2, fitted_on="all")
+    sibling = pair(first, second, tmp_path / "sibling", settings)
+    paired = pair(first, whole, tmp_path / "pair", settings, sibling=second)
+    with pytest.raises(RunError, match="sibling"):
+        write_familiarity(paired, settings, "energy")
+    with pytest.raises(RunError, match="energy"):
+        write_familiarity(paired, settings, "neighbours", sibling=sibling)
+    write_familiarity(paired, settings, "energy", sibling=sibling)
+    write_familiarity(sibling, settings, "energy")
+    record, own = paired.read("familiarity.json"), sibling.read("familiarity.json")
+    assert "sibling" in record.pop("split")
+    assert own.pop("split") == "validation"
+    assert record == own
+    assert read_reference(paired) is not None
 
 
 def test_halved_weights_are_what_float16_can_say(
