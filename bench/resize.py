@@ -76,7 +76,8 @@ def _try(
     classifier: OnnxClassifier, photos: tuple[Photo, ...], resize: Resize, resampling: Filter
 ) -> Row:
     spec = classifier.manifest.input.model_copy(update={"resize": resize, "filter": resampling})
-    logits = classifier.run(np.stack([_pixels(photo, spec) for photo in photos]))
+    evidence = classifier.run(np.stack([_pixels(photo, spec) for photo in photos]))
+    logits = evidence[:, : len(classifier.manifest.labels)]
     labels = np.array([photo.label for photo in photos])
     correct = int((logits.argmax(axis=1) == labels).sum())
     temperature = classifier.manifest.temperature

@@ -41,6 +41,8 @@ from training.views import logits_of
 
 RESULTS: Final = Path(__file__).with_name("unknown.md")
 DRAWN: Final = 400
+SCORE: Final = "largest probability"
+TOGETHER: Final = "energy"
 SEED: Final = 0
 Pictures = NDArray[np.uint8]
 Way = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -83,7 +85,7 @@ def score(run: Run, splits: Splits, kinds: dict[str, Pictures]) -> list[Scores]:
     train = logits_of(both, views, sample.images)
     known = logits_of(both, views, splits.validation.images)
     unknown = {name: logits_of(both, views, images) for name, images in kinds.items()}
-    ways = {"largest probability": _largest(classes)}
+    ways = {SCORE: _largest(classes, run.read("calibration.json")["temperature"])}
     for method in METHODS:
         reference = fit_reference(method, train[:, classes:], sample.labels)
         ways[method] = _by(reference, classes)
@@ -93,8 +95,8 @@ def score(run: Run, splits: Splits, kinds: dict[str, Pictures]) -> list[Scores]:
     ]
 
 
-def _largest(classes: int) -> Way:
-    return lambda rows: softmax(rows[:, :classes], 1.0).max(axis=1)
+def _largest(classes: int, temperature: float) -> Way:
+    return lambda rows: softmax(rows[:, :classes], temperature).max(axis=1)
 
 
 def _by(reference: Reference, classes: int) -> Way:
@@ -109,6 +111,16 @@ def _by(reference: Reference, classes: int) -> Way:
 def false_accepts(known: NDArray[np.float32], unknown: NDArray[np.float32]) -> float:
     """The share of unknown pictures above the threshold that keeps `COVERAGE` of the known."""
     return float((unknown >= np.quantile(known, 1 - COVERAGE)).mean())
+
+
+def accepted(ways: tuple[Scores, Scores], accept: float, kind: str | None = None) -> float:
+    """The share of a kind, or of the known, that both accept, the first from the score `accept`."""
+    score, familiarity = ways
+    first, second = (
+        way.known if kind is None else way.unknown[kind] for way in (score, familiarity)
+    )
+    known = np.quantile(familiarity.known, 1 - COVERAGE)
+    return float(((first >= accept) & (second >= known)).mean())
 
 
 def auroc(known: NDArray[np.float32], unknown: NDArray[np.float32]) -> float:
@@ -197,6 +209,9 @@ DRAWINGS: Final[dict[str, Callable[[int], Pictures]]] = {
 def _table(run: Run, scores: list[Scores], known: int) -> str:
     config = run.config
     kinds = list(scores[0].unknown)
+    by_name = {way.name: way for way in scores}
+    both = by_name[SCORE], by_name[TOGETHER]
+    accept = run.read("calibration.json")["accept"]
     lines = [
         "# Pictures of other things",
         "",
@@ -205,11 +220,14 @@ def _table(run: Run, scores: list[Scores], known: int) -> str:
         (
             f"Recipe {config.recipe.name}, {config.recipe.fit.epochs} epochs, seed {config.seed}; "
             f"{known:,} validation images against each kind. False accepts at {COVERAGE:.0%} "
-            "coverage of validation, and the area under the ROC curve."
+            "coverage of validation, and the area under the ROC curve. The last column is the "
+            f"share that is accepted where the score is at least {accept:.3f}, the run's own "
+            f"threshold, and {TOGETHER} above that of {COVERAGE:.0%} of validation: "
+            f"{accepted(both, accept):.1%} of validation itself."
         ),
         "",
-        f"| Kind (n) | {' | '.join(way.name for way in scores)} |",
-        f"|---|{'---|' * len(scores)}",
+        f"| Kind (n) | {' | '.join(way.name for way in scores)} | accepted by both |",
+        f"|---|{'---|' * (len(scores) + 1)}",
     ]
     for kind in kinds:
         cells = [
@@ -217,6 +235,7 @@ def _table(run: Run, scores: list[Scores], known: int) -> str:
             f"{auroc(way.known, way.unknown[kind]):.3f}"
             for way in scores
         ]
+        cells.append(f"{accepted(both, accept, kind):.1%}")
         lines.append(f"| {kind} ({len(scores[0].unknown[kind])}) | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 

@@ -73,7 +73,7 @@ def test_an_unsigned_bundle_is_refused_until_it_is_signed_and_again_when_altered
         (["verify", "no-existe"], 2, "--bundle-public-key"),
         (["verify", "no-existe", "--bundle-public-key", "nada.pem"], 1, "nada.pem cannot be read"),
         (["sign", "no-existe", "--key", "nada.pem"], 1, "manifest.json cannot be read"),
-        (["sign", "service/bundles/cifar10/1", "--key", "nada.pem"], 1, "nada.pem cannot be read"),
+        (["sign", "service/bundles/cifar10/2", "--key", "nada.pem"], 1, "nada.pem cannot be read"),
         (["key", "no/existe"], 1, "cannot be written"),
     ],
 )

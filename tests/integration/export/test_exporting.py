@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +26,7 @@ from tests.unmeasured import unmeasured
 from training.data import Split, load_splits
 from training.errors import RunError
 from training.familiarity import METHODS, Method, read_reference, write_familiarity
-from training.fit import load_model, splits_of
+from training.fit import load_model
 from training.recipe import Airbench, Recipe, ResNet, TinyCnn, Views
 from training.run import Run
 from training.settings import TrainingSettings
@@ -112,13 +111,11 @@ def test_a_bundle_that_tells_the_familiar_says_of_it_what_tensorflow_says(
 
 
 def test_a_run_fitted_on_all_images_cannot_tell_the_familiar(
-    tmp_path: Path, many: TrainingSettings, validation: Split
+    tmp_path: Path, many: TrainingSettings
 ) -> None:
-    run = write_run(tmp_path, validation=validation)
-    nothing = Split(validation.images[:0], validation.labels[:0])
-    splits = replace(splits_of(run, many), validation=nothing)
+    run = write_run(tmp_path, fitted_on="all")
     with pytest.raises(RunError, match="fitted on all images"):
-        write_familiarity(run, splits, "energy")
+        write_familiarity(run, many, "energy")
 
 
 def test_a_bundle_holds_its_three_files_and_nothing_else_is_left(exported: Exported) -> None:
