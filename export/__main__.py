@@ -148,7 +148,7 @@ def _measure(
     from service.contract import MODEL_FILE
     from training.evaluate import Evaluation, LogitsOf, evaluate
 
-    def measure(logits_of: LogitsOf, *, sha256: str) -> Evaluation:
+    def measure(logits_of: LogitsOf, *, sha256: str, file: Path) -> Evaluation:
         try:
             return evaluate(
                 run,
@@ -158,6 +158,7 @@ def _measure(
                 sha256=sha256,
                 conditions=CONDITIONS.format(views=run.config.recipe.views),
                 temperature=temperature,
+                file=file,
                 again=again,
             )
         except RunError as error:

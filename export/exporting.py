@@ -33,9 +33,9 @@ Tell = Callable[[str], None]
 
 
 class Measure(Protocol):
-    """Measures the finished file on test, once; `sha256` is its digest."""
+    """Measures the finished file on test, once; `sha256` is its digest, `file` where it is."""
 
-    def __call__(self, logits_of: LogitsOf, *, sha256: str) -> Evaluation:
+    def __call__(self, logits_of: LogitsOf, *, sha256: str, file: Path) -> Evaluation:
         """What was measured, or the record of it."""
 
 
@@ -103,7 +103,9 @@ def export(  # noqa: PLR0913 - of what it is made, what proves it, where it goes
         if measure is not None:
             tell("Measuring on test")
             evaluation = measure(
-                lambda images: classifier_logits(classifier, images), sha256=graph.sha256
+                lambda images: classifier_logits(classifier, images),
+                sha256=graph.sha256,
+                file=folder / MODEL_FILE,
             )
             manifest = with_evaluation(manifest, evaluation)
         manifest.write(folder / MANIFEST_FILE)

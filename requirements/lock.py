@@ -35,7 +35,16 @@ EXTRAS: Final = MappingProxyType(
     {
         "serve-cpu.txt": ("cpu", *DEPLOYED),
         "serve-cuda.txt": ("cuda", *DEPLOYED),
-        "dev.txt": ("cpu", *DEPLOYED, "client", "ray", "training", "export", "dev"),
+        "dev.txt": (
+            "cpu",
+            *DEPLOYED,
+            "client",
+            "ray",
+            "training",
+            "training-tensorboard",
+            "export",
+            "dev",
+        ),
     },
 )
 """The extras that each lock covers."""

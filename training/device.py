@@ -6,6 +6,8 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from training.processor import processor
+
 # The first GPU generation with bfloat16 tensor cores is Ampere.
 BFLOAT16_CAPABILITY = (8, 0)
 
@@ -59,16 +61,10 @@ def describe() -> dict[str, str]:
     """What a run was fitted on: the devices and the versions that decide its numbers."""
     gpus = [_name(gpu) for gpu in tf.config.list_physical_devices("GPU")]
     return {
-        "device": ", ".join(gpus) or f"CPU ({_cpu_name()})",
+        "device": ", ".join(gpus) or f"CPU ({processor()})",
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
     }
-
-
-def _cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0]}, {len(names)} cores" if names else "unknown"
 
 
 def _name(gpu: tf.config.PhysicalDevice) -> str:

@@ -16,8 +16,7 @@ from training.data import Split, class_counts, load_test, load_whole_training_ha
 from training.datasets import DataSet, find_data_set
 from training.duplicates import Found, near_duplicates
 from training.figures import mosaic_png
-from training.human_labels import FILE as HUMAN_LABELS
-from training.human_labels import LabelNoise, label_noise
+from training.human_labels import LabelNoise, find_file, label_noise
 from training.own_data import OwnData
 from training.run import write_atomically
 from training.settings import TrainingSettings
@@ -147,13 +146,11 @@ def _people(
     data_set: DataSet, settings: TrainingSettings, train: Split, test: Split | None
 ) -> LabelNoise | None:
     """What people answered, where their answers lie beside the data."""
-    if settings.data_dir is None or data_set.own:
+    file = find_file(settings, data_set)
+    if file is None:
         return None
-    for folder in (settings.data_dir, settings.data_dir / data_set.name):
-        if (folder / HUMAN_LABELS).is_file():
-            labels = test.labels if test else None
-            return label_noise(folder / HUMAN_LABELS, train.labels, labels, len(data_set.classes))
-    return None
+    labels = test.labels if test else None
+    return label_noise(file, train.labels, labels, len(data_set.classes))
 
 
 def _draw(folder: Path, train: Split, classes: int, within: Found) -> None:

@@ -1,5 +1,6 @@
 """Fits a recipe into a run folder, and goes on where a killed run stopped."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def fit(
     progress: Progress,
     *,
     strategy: tf.distribute.Strategy | None = None,
+    watchers: Sequence[keras.callbacks.Callback] = (),
 ) -> None:
     """Fit the run's recipe to its end, from its last checkpoint if there is one.
 
@@ -53,6 +55,7 @@ def fit(
         settings: where the data is.
         progress: who is told how it goes.
         strategy: the devices to spread over; every visible GPU, or the processor, if None.
+        watchers: what else looks on, such as TensorBoard; it changes nothing.
 
     Raises:
         DataError: the recipe's data or published weights cannot be used.
@@ -66,25 +69,43 @@ def fit(
         )
     splits = splits_of(run, settings)
     if not run.finished:
-        strategy = strategy or device.prepare()
-        policy = device.detect_precision()
-        keras.mixed_precision.set_dtype_policy(policy)
-        keras.utils.set_random_seed(run.config.seed)
-        _record(run, splits, policy)
-        with strategy.scope():
-            model = build_model(recipe)
-            # The folder is there before its first checkpoint is.
-            if not tf.train.latest_checkpoint(str(run.checkpoints)):
-                _load_published_weights(model, recipe, settings)
-            _adapt(model, splits.train.images)
-        run.write("model.json", {"parameters": count(model), "total": model.count_params()})
-        if recipe.fit.head and not run.checkpoints.exists():
-            fit_head(model, run, splits.train, recipe.fit.head, progress)
-        if recipe.fit.epochs:
-            _fit_model(model, run, splits, progress)
-        _save_weights(model, run.weights)
+        fit_weights(run, splits, settings, progress, strategy=strategy, watchers=watchers)
     if len(splits.validation):
         calibrate(run, splits.validation)
+
+
+def fit_weights(
+    run: Run,
+    splits: Splits,
+    settings: TrainingSettings,
+    progress: Progress,
+    *,
+    strategy: tf.distribute.Strategy | None = None,
+    watchers: Sequence[keras.callbacks.Callback] = (),
+) -> None:
+    """Find the run's weights on these images, without calibration; arguments as for `fit`.
+
+    Raises:
+        DataError: the recipe's published weights cannot be used.
+    """
+    recipe = run.config.recipe
+    strategy = strategy or device.prepare()
+    policy = device.detect_precision()
+    keras.mixed_precision.set_dtype_policy(policy)
+    keras.utils.set_random_seed(run.config.seed)
+    _record(run, splits, policy)
+    with strategy.scope():
+        model = build_model(recipe)
+        # The folder is there before its first checkpoint is.
+        if not tf.train.latest_checkpoint(str(run.checkpoints)):
+            _load_published_weights(model, recipe, settings)
+        _adapt(model, splits.train.images)
+    run.write("model.json", {"parameters": count(model), "total": model.count_params()})
+    if recipe.fit.head and not run.checkpoints.exists():
+        fit_head(model, run, splits.train, recipe.fit.head, progress)
+    if recipe.fit.epochs:
+        _fit_model(model, run, splits, progress, watchers)
+    _save_weights(model, run.weights)
 
 
 def build_model(recipe: Recipe) -> keras.Model:
@@ -175,7 +196,13 @@ def _adapt(model: keras.Model, images: np.ndarray) -> None:
             layer.adapt_to(images)
 
 
-def _fit_model(model: keras.Model, run: Run, splits: Splits, progress: Progress) -> None:
+def _fit_model(
+    model: keras.Model,
+    run: Run,
+    splits: Splits,
+    progress: Progress,
+    watchers: Sequence[keras.callbacks.Callback],
+) -> None:
     recipe = run.config.recipe
     steps_per_epoch = len(splits.train) // recipe.fit.batch_size
     state = State(model, run, steps_per_epoch * recipe.fit.epochs)
@@ -189,13 +216,14 @@ def _fit_model(model: keras.Model, run: Run, splits: Splits, progress: Progress)
         follow,
         KeepState(run, state.manager, state.epochs),
         TellProgress(progress, recipe.fit.batch_size),
+        *watchers,
     ]
     for stretch in stretches(recipe, done):
         if follow.ended:
             break
         if hasattr(model, "learn_whitening_bias"):
             model.learn_whitening_bias(learns=stretch.whitening_bias)
-        _compile(model, state.optimiser, recipe)
+        compile_model(model, state.optimiser, recipe)
         model.fit(
             training_batches(splits.train, run.config, stretch.start, stretch.end),
             initial_epoch=stretch.start,
@@ -224,7 +252,10 @@ def stretches(recipe: Recipe, done: int) -> tuple[Stretch, ...]:
     )
 
 
-def _compile(model: keras.Model, optimiser: keras.optimizers.Optimizer, recipe: Recipe) -> None:
+def compile_model(
+    model: keras.Model, optimiser: keras.optimizers.Optimizer, recipe: Recipe
+) -> None:
+    """Give the model the loss and the step of a fit."""
     model.compile(
         optimizer=optimiser,
         loss=keras.losses.CategoricalCrossentropy(

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from training.datasets import DataSet
 from training.errors import DataError
+from training.settings import TrainingSettings
 
 FILE: Final = "human_labels.npz"
 NOISY: Final = {
@@ -22,6 +24,10 @@ NOISY: Final = {
 }
 # How many of the most frequent confusions are kept.
 CONFUSIONS: Final = 8
+# A wrong answer that so many people give too is one that a person might have given.
+SHARED: Final = 0.2
+# CIFAR-10H's majority differs from the label on one image in a hundred; chance agrees on a tenth.
+ALIGNED: Final = 0.5
 
 
 class LabelNoise(BaseModel):
@@ -40,6 +46,76 @@ class LabelNoise(BaseModel):
     confusions: tuple[tuple[int, int, float], ...]
     votes_for_label: float | None = None
     majority_elsewhere: int | None = None
+
+
+class Agreement(BaseModel):
+    """A model's answers beside the votes of people on the same images; shares in 0..1.
+
+    `votes_for_given` is the mean share of votes that what the model says got, `votes_for_label`
+    that of the data set's labels: how often a single person agrees with either. `majority_given`
+    and `majority_label` say on what share of images most people say the same. `shared_mistakes` is
+    the share of the model's wrong answers that at least `SHARED` of the people give too; None
+    without wrong answers. `cross_entropy` of the model's probabilities against the votes, in nats,
+    cannot fall below `vote_entropy`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    n: int
+    votes_per_image: float
+    votes_for_given: float
+    votes_for_label: float
+    majority_given: float
+    majority_label: float
+    shared_mistakes: float | None
+    cross_entropy: float
+    vote_entropy: float
+
+
+def find_file(settings: TrainingSettings, data_set: DataSet) -> Path | None:
+    """The file of human labels beside the data, if it is there and the data is not one's own."""
+    if settings.data_dir is None or data_set.own:
+        return None
+    folders = (settings.data_dir, settings.data_dir / data_set.name)
+    return next((folder / FILE for folder in folders if (folder / FILE).is_file()), None)
+
+
+def agreement(
+    file: Path, labels: NDArray[np.int64], probabilities: NDArray[np.float64]
+) -> Agreement | None:
+    """Probabilities [N, classes] of the test images beside CIFAR-10H's votes on them.
+
+    None where the votes are about another number of images or of classes.
+
+    Raises:
+        DataError: the file is not what it should be, or is about other images.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            counts = arrays["cifar10h_counts"].astype(np.float64)
+    except (KeyError, OSError, ValueError) as error:
+        raise DataError(file, "is no file of human labels", "Move it away, or mend it.") from error
+    if counts.shape != probabilities.shape:
+        return None
+    votes = counts / counts.sum(axis=1, keepdims=True)
+    most, given, places = votes.argmax(axis=1), probabilities.argmax(axis=1), np.arange(len(labels))
+    if (most == labels).mean() < ALIGNED:
+        raise DataError(file, "is about other images, or in another order", "Move it away.")
+    wrong = given != labels
+    tiny = np.finfo(np.float64).tiny
+    return Agreement(
+        n=len(labels),
+        votes_per_image=float(counts.sum(axis=1).mean()),
+        votes_for_given=float(votes[places, given].mean()),
+        votes_for_label=float(votes[places, labels].mean()),
+        majority_given=float((most == given).mean()),
+        majority_label=float((most == labels).mean()),
+        shared_mistakes=float((votes[places, given][wrong] >= SHARED).mean())
+        if wrong.any()
+        else None,
+        cross_entropy=float(-(votes * np.log(np.maximum(probabilities, tiny))).sum(axis=1).mean()),
+        vote_entropy=float(-(votes * np.log(np.maximum(votes, tiny))).sum(axis=1).mean()),
+    )
 
 
 def label_noise(

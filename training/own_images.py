@@ -53,6 +53,20 @@ def _read(path: Path, half: Half, spec: InputSpec, _: Stamp) -> tuple[tuple[Labe
     pictures = layout.halves.get(half, ())
     if half == "train":
         _check_counts(path, layout)
+    images = decode_all(path, pictures, spec)
+    labels = np.array([picture.label for picture in pictures], np.int64)
+    images.setflags(write=False)
+    labels.setflags(write=False)
+    return layout.classes, (images, labels)
+
+
+def decode_all(path: Path, pictures: tuple[Picture, ...], spec: InputSpec) -> NDArray[np.uint8]:
+    """The pictures that are at a path, uint8 [N, H, W, C].
+
+    Raises:
+        DataError: some cannot be read, or they need more memory than is sensible; the message
+            names the file.
+    """
     size = len(pictures) * spec.height * spec.width * spec.channels
     if size > MOST_BYTES:
         raise DataError(
@@ -61,14 +75,6 @@ def _read(path: Path, half: Half, spec: InputSpec, _: Stamp) -> tuple[tuple[Labe
             "Fit at a smaller size, by --size.",
         )
     images = np.empty((len(pictures), spec.height, spec.width, spec.channels), np.uint8)
-    _decode_all(pictures, spec, images)
-    labels = np.array([picture.label for picture in pictures], np.int64)
-    images.setflags(write=False)
-    labels.setflags(write=False)
-    return layout.classes, (images, labels)
-
-
-def _decode_all(pictures: tuple[Picture, ...], spec: InputSpec, images: NDArray[np.uint8]) -> None:
     broken: list[tuple[str, str]] = []
 
     def decode(place: int) -> None:
@@ -87,13 +93,19 @@ def _decode_all(pictures: tuple[Picture, ...], spec: InputSpec, images: NDArray[
     with ThreadPoolExecutor(THREADS) as threads:
         for _ in threads.map(decode, range(len(pictures))):
             pass
-    if broken:
-        broken.sort()
-        (first, problem), *others = broken
-        also = "".join(f"; {where} {what}" for where, what in others[: NAMED - 1])
-        left = len(broken) - NAMED
-        more = f"; and {left} more" if left > 0 else ""
-        raise DataError(first, f"{problem}{also}{more}", "Mend or remove what is named.")
+    _tell_broken(broken)
+    return images
+
+
+def _tell_broken(broken: list[tuple[str, str]]) -> None:
+    if not broken:
+        return
+    broken.sort()
+    (first, problem), *others = broken
+    also = "".join(f"; {where} {what}" for where, what in others[: NAMED - 1])
+    left = len(broken) - NAMED
+    more = f"; and {left} more" if left > 0 else ""
+    raise DataError(first, f"{problem}{also}{more}", "Mend or remove what is named.")
 
 
 def _check_counts(path: Path, layout: Layout) -> None:

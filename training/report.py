@@ -1,25 +1,26 @@
 """One page about a run, in Spanish and in the six phases of CRISP-DM.
 
-It tells what the run folder holds and what the training images show. It never opens the test split:
-test figures are those that `evaluate` has recorded, and where there are none the page says so. The
-page is one file without scripts that asks the network for nothing.
+It tells what the run folder holds, what the training images show, and what became of the other runs
+beside it. It never opens the test split: test figures and the test images that it shows are those
+that `evaluate` has recorded, and where there are none the page says so. The page is one file
+without scripts that asks the network for nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import ValidationError
 
 from service.contract import MANIFEST_FILE, Manifest
+from training.compare import Compared, read_run, read_runs, runs_beside
 from training.data import Splits, class_counts
 from training.datasets import ClassName, DataSet, find_data_set
 from training.errors import DataError, RunError
-from training.evaluate import Evaluation, recorded_evaluation
+from training.evaluate import Evaluation, recorded_evaluation, recorded_on_others
 from training.explore import (
     DUPLICATES_PICTURE,
     MEANS_PICTURE,
@@ -27,12 +28,20 @@ from training.explore import (
     exploration_folder,
     read_exploration,
 )
-from training.figures import address, learning_curves, mosaic, reliability_diagram
+from training.figures import (
+    accuracy_chart,
+    address,
+    learning_curves,
+    mosaic,
+    ranking_curves,
+    reliability_diagram,
+)
 from training.fit import build_model, count, splits_of
 from training.following import kept_epoch
+from training.pages import template
 from training.run import Run, RunConfig, write_atomically
 from training.settings import TrainingSettings
-from training.spanish import day, duration, number, percent, significant
+from training.shown import ShownExamples, show_examples
 from training.varied import EPOCHS_SHOWN, varied
 from training.wording import (
     augmentation_in_words,
@@ -42,6 +51,8 @@ from training.wording import (
 from training.wording_models import model_in_words
 
 SAMPLES = 8
+# Of the runs beside this one, so many of the best.
+MOST_COMPARED = 30
 # Pixels that a small image is enlarged to.
 PICTURE_SIDE = 64
 
@@ -85,6 +96,13 @@ class Content:
     diagram: str | None
     manifest: Manifest | None
     explored: "Explored | None" = None
+    ranking: str | None = None
+    examples: ShownExamples | None = None
+    elsewhere: tuple[Evaluation, ...] = ()
+    own_folder: str = ""
+    compared: tuple[Compared, ...] = ()
+    left_out: int = 0
+    chart: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +115,12 @@ class Explored:
 
 
 def write_report(
-    run: Run, settings: TrainingSettings, page: Path, *, manifest: Manifest | None = None
+    run: Run,
+    settings: TrainingSettings,
+    page: Path,
+    *,
+    manifest: Manifest | None = None,
+    others: Sequence[Path] | None = None,
 ) -> None:
     """Write the page, whole or not at all.
 
@@ -106,15 +129,18 @@ def write_report(
         settings: where the training images are; without them the page has no pictures of them.
         page: the file.
         manifest: of the bundle that the run became, if it did.
+        others: the runs to set beside it; the finished ones on the same images in its folder's
+            folder, if None.
 
     Raises:
-        RunError: the bundle was made from another recipe or seed.
+        RunError: the bundle was made from another recipe or seed, or one of `others` is no run.
     """
     recipe, seed = run.config.recipe.name, run.config.seed
     made_from = (manifest.provenance.recipe, manifest.provenance.seed) if manifest else None
     if made_from not in {None, (recipe, seed)}:
         raise RunError(f"the bundle was made from another run than {run.folder}: {made_from}")
-    content = gather(run, settings, manifest, datetime.now(UTC).astimezone().date())
+    beside = runs_beside(run) if others is None else read_runs(others)
+    content = gather(run, settings, manifest, datetime.now(UTC).astimezone().date(), beside)
     page.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(page, render(content))
 
@@ -133,13 +159,18 @@ def read_manifest(bundle: Path) -> Manifest:
 
 
 def gather(
-    run: Run, settings: TrainingSettings, manifest: Manifest | None, written: date
+    run: Run,
+    settings: TrainingSettings,
+    manifest: Manifest | None,
+    written: date,
+    others: tuple[Compared, ...] = (),
 ) -> Content:
     """What there is to tell about a run. Reads training and validation images, never test."""
     recipe = run.config.recipe
     data_set = find_data_set(recipe.data)
     history, evaluation = run.history(), recorded_evaluation(run)
     splits = _readable_splits(run, settings)
+    compared = _ranked(run, others[:MOST_COMPARED])
     return Content(
         config=run.config,
         data_set=data_set,
@@ -155,29 +186,25 @@ def gather(
         curves=learning_curves(history) if history else None,
         calibration=_recorded(run, "calibration.json"),
         evaluation=evaluation,
-        diagram=reliability_diagram(evaluation.reliability)
+        diagram=reliability_diagram(evaluation.reliability, evaluation.reliability_before)
         if evaluation and evaluation.reliability
         else None,
         manifest=manifest,
         explored=_explored(settings, data_set),
+        ranking=_ranking(evaluation, data_set) if evaluation else None,
+        examples=show_examples(run, data_set, _scale(data_set)),
+        elsewhere=recorded_on_others(run),
+        own_folder=str(run.folder),
+        compared=compared if others else (),
+        left_out=max(0, len(others) - MOST_COMPARED),
+        chart=_chart(run, compared) if others else None,
     )
 
 
 def render(content: Content) -> str:
     """The page as HTML."""
-    environment = Environment(
-        loader=PackageLoader("training"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        number=number, significant=significant, percent=percent, duration=duration, day=day
-    )
-    environment.globals.update(zip=partial(zip, strict=True))
     recipe = content.config.recipe
-    return environment.get_template("report.html").render(
+    return template("report.html").render(
         c=content,
         recipe=recipe,
         epochs_shown=EPOCHS_SHOWN,
@@ -186,6 +213,28 @@ def render(content: Content) -> str:
         fit_words=fit_in_words(recipe.fit),
         views_words=views_in_words(recipe.views),
     )
+
+
+def _ranked(run: Run, others: tuple[Compared, ...]) -> tuple[Compared, ...]:
+    """This run among the others, the best on validation first."""
+    apart = [other for other in others if other.run.folder.resolve() != run.folder.resolve()]
+    return tuple(sorted((read_run(run), *apart), key=lambda found: -(found.validation or 0.0)))
+
+
+def _chart(run: Run, compared: tuple[Compared, ...]) -> str | None:
+    rows = [
+        (found.label, found.validation, found.run is run)
+        for found in compared
+        if found.validation is not None
+    ]
+    return accuracy_chart(rows) if rows else None
+
+
+def _ranking(evaluation: Evaluation, data_set: DataSet) -> str | None:
+    if evaluation.ranking is None or not evaluation.ranking.per_class:
+        return None
+    names = {label.id: label.es for label in data_set.classes}
+    return ranking_curves([(names[one.id], one) for one in evaluation.ranking.per_class])
 
 
 def _explored(settings: TrainingSettings, data_set: DataSet) -> Explored | None:

@@ -13,6 +13,9 @@ RUN/
   model.weights.h5   the finished weights
   calibration.json   temperature and thresholds, found on validation
   evaluation.json    what `evaluate` measured on test, and on which file
+  evaluation-examples.npz   test images that a report shows: mistakes, and some by chance
+  evaluation-on-NAME.json   what it measured on other labelled pictures
+  tensorboard/       curves, where they were asked for
 ```
 """
 

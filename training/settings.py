@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -11,6 +12,7 @@ class TrainingSettings(BaseSettings):
     `data_dir` holds a local copy of a data set in the Hugging Face Parquet layout; without it the
     public original is fetched into `cache_dir`. `runs_dir` holds the run folders.
     `weights_dir` holds files of weights fitted on ImageNet; without it they are fetched.
+    `search_store` (`ROTULO_SEARCH_STORE`) is the address of a store that searches share.
     """
 
     model_config = SettingsConfigDict(env_prefix="ROTULO_", frozen=True)
@@ -19,3 +21,4 @@ class TrainingSettings(BaseSettings):
     cache_dir: Path = Path.home() / ".cache" / "rotulo"
     runs_dir: Path = Path("runs")
     weights_dir: Path | None = None
+    search_store: SecretStr | None = None

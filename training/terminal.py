@@ -11,7 +11,9 @@ from rich.console import Console
 console = Console()
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
-RecipeName = Annotated[str, typer.Argument(help="A recipe's name; `list` shows them.")]
+RecipeName = Annotated[
+    str, typer.Argument(help="A recipe's name (`list` shows them), or a file of a frozen one.")
+]
 Seed = Annotated[int, typer.Option(min=0)]
 Epochs = Annotated[
     int | None,

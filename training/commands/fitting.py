@@ -35,6 +35,9 @@ def fit(  # noqa: PLR0913 - each is a flag
     on: Annotated[
         str, typer.Option(help="`train`, or `all` for the last fit of a settled recipe.")
     ] = "train",
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also write RUN/tensorboard, to watch it.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Fit a recipe, or go on where it was stopped."""
@@ -52,8 +55,13 @@ def fit(  # noqa: PLR0913 - each is a flag
     name = f"{chosen.name}-{fitted_on}-{seed}{adjustment.suffix(found)}"
     folder = run or settings.runs_dir / name
     opened = Run.start(folder, RunConfig(recipe=chosen, seed=seed, fitted_on=fitted_on))
+    watchers = []
+    if tensorboard:
+        from training.tensorboard import tensorboard_of
+
+        watchers.append(tensorboard_of(opened))
     with JsonProgress() if as_json else BarProgress(console) as progress:
-        fit_run(opened, settings, progress)
+        fit_run(opened, settings, progress, watchers=watchers)
     if chosen.fit.head and fitted_on == "train":
         from training.familiarity import write_familiarity
 

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Literal
+
+from pydantic import ValidationError
 
 from training.errors import RecipeError
 from training.recipe import Recipe
@@ -50,15 +53,26 @@ def all_recipes() -> tuple[Recipe, ...]:
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe of that name.
+    """The recipe of that name, or the frozen one in a file of that name that ends in `.json`.
 
     Raises:
-        RecipeError: there is none; the message lists those that there are.
+        RecipeError: there is none, and the message lists those that there are; or the file holds
+            none.
     """
+    if name.endswith(".json"):
+        return _read_recipe(Path(name))
     recipes = {recipe.name: recipe for recipe in all_recipes()}
     if name not in recipes:
         raise RecipeError(f"there is no recipe {name!r}; there are: {', '.join(recipes)}")
     return recipes[name]
+
+
+def _read_recipe(path: Path) -> Recipe:
+    all_recipes()
+    try:
+        return Recipe.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise RecipeError(f"{path} is no frozen recipe that can be read: {error}") from error
 
 
 def find_family(name: str) -> tuple[Recipe, ...]:

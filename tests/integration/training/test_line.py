@@ -11,7 +11,14 @@ from typing import Any
 import keras
 import pytest
 
-from tests.colours import TEST, colours, know_recipes, write_colours
+from tests.colours import (
+    TEST,
+    colour_split,
+    colours,
+    know_recipes,
+    write_colours,
+    write_parquet,
+)
 from training.__main__ import main
 from training.data import load_splits
 from training.errors import RunError
@@ -47,7 +54,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrainingSetti
 @pytest.fixture(scope="module")
 def run(settings: TrainingSettings) -> Run:
     """Return a run of the tiny recipe, fitted as a person would."""
-    command("fit", "colours-tiny")
+    command("fit", "colours-tiny", "--tensorboard")
     return Run.open(settings.runs_dir / "colours-tiny-train-0")
 
 
@@ -133,6 +140,43 @@ def test_test_is_measured_once_and_then_read_from_the_record(
     assert answer(capsys) == measured
     command("evaluate", str(run.folder))
     assert "n = 80" in " ".join(capsys.readouterr().out.split())
+
+
+def test_other_pictures_are_measured_and_recorded_apart(
+    run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = write_parquet(tmp_path / "more.parquet", colour_split(40, seed=11))
+    capsys.readouterr()
+    command("evaluate", str(run.folder), "--on", str(path), "--json")
+    measured = answer(capsys)
+    assert (measured["split"], measured["data"], measured["n"]) == ("other", "more", 40)
+    assert (run.folder / "evaluation-on-more.json").is_file()
+    command("evaluate", str(run.folder), "--on", str(path))
+    assert "weights.h5 on more: accuracy" in " ".join(capsys.readouterr().out.split())
+
+
+def test_tensorboard_is_written_where_it_is_asked_for(run: Run) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import (  # noqa: PLC0415 - slow
+        EventAccumulator,
+    )
+
+    folder = run.folder / "tensorboard" / "validation"
+    events = EventAccumulator(str(folder), size_guidance={"tensors": 0})
+    events.Reload()
+    steps = [event.step for event in events.Tensors("epoch_accuracy")]
+    assert steps == [0, 1, 2]
+
+
+def test_a_frozen_recipe_in_a_file_is_fitted(
+    run: Run, settings: TrainingSettings, tmp_path: Path
+) -> None:
+    renamed = run.config.recipe.model_copy(update={"name": "from-a-file"})
+    path = tmp_path / "best.json"
+    path.write_text(renamed.model_dump_json())
+    command("fit", str(path), "--epochs", "1", "--json")
+    fitted = Run.open(settings.runs_dir / "from-a-file-train-0-1-epochs")
+    assert fitted.finished
+    assert fitted.config.recipe.model == run.config.recipe.model
 
 
 def test_a_report_is_written_into_the_run_or_elsewhere(

@@ -18,6 +18,7 @@ from training.evaluate import (
     recorded_evaluation,
     wilson_interval,
 )
+from training.examples import SHOWN, read_examples
 from training.run import Run, RunConfig
 from training.settings import TrainingSettings
 
@@ -101,6 +102,48 @@ def test_a_deliberate_second_look_measures_and_records_anew(
     second = ask(run, settings, lambda images: -truth(images), sha256="b" * 64, again=True)
     assert second.accuracy == 0.0
     assert recorded_evaluation(run) == second
+
+
+def test_the_same_file_may_be_measured_again_on_purpose(
+    run: Run, settings: TrainingSettings
+) -> None:
+    """A record of an earlier version tells less; what it measured is measured again."""
+    measured = ask(run, settings, truth)
+    older = measured.model_dump(
+        mode="json", exclude={"ranking", "intervals", "macro_f1", "reliability_before", "data"}
+    )
+    run.write("evaluation.json", older)
+    found = recorded_evaluation(run)
+    assert found is not None
+    assert (found.ranking, found.intervals, found.macro_f1, found.cost) == (None,) * 4
+    assert ask(run, settings, truth) == found
+    assert ask(run, settings, truth, again=True) == measured
+
+
+def test_test_images_are_kept_for_the_report(run: Run, settings: TrainingSettings) -> None:
+    """The surest mistake first, then images that chance drew."""
+    split = colour_split(TEST, seed=2)
+    logits = np.asarray(4 * np.eye(4)[split.labels], np.float32)
+    for place, sure in ((3, 2.0), (7, 6.0)):
+        logits[place] = sure * np.eye(4)[(split.labels[place] + 1) % 4]
+    ask(run, settings, lambda _: logits)
+    kept = read_examples(run)
+    assert kept is not None
+    assert kept.mistakes == 2
+    np.testing.assert_array_equal(kept.images[:2], split.images[[7, 3]])
+    np.testing.assert_array_equal(kept.labels[:2], split.labels[[7, 3]])
+    np.testing.assert_array_equal(kept.given[:2], (split.labels[[7, 3]] + 1) % 4)
+    assert kept.confidence[0] > kept.confidence[1] > 0.25
+    assert len(kept.images) == 2 + SHOWN
+
+
+def test_people_who_voted_on_the_test_images_are_asked(run: Run, tmp_path: Path) -> None:
+    folder = write_colours(tmp_path)
+    votes = 10 * np.eye(4)[colour_split(TEST, seed=2).labels]
+    np.savez(folder / "human_labels.npz", cifar10h_counts=votes)
+    agreed = ask(run, TrainingSettings(data_dir=folder), truth).agreement
+    assert agreed is not None
+    assert (agreed.votes_for_given, agreed.majority_label) == (1.0, 1.0)
 
 
 def test_nothing_is_recorded_when_the_test_split_cannot_be_used(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import date
 from html.parser import HTMLParser
@@ -10,8 +11,11 @@ import pytest
 
 from tests.bundles import manifest_of
 from tests.colours import CLASSES, NARROW, TEST, TINY, colour_split, write_colours
+from training.calibration import softmax
+from training.compare import runs_beside
 from training.errors import RunError
 from training.evaluate import RECORD, measure
+from training.examples import choose_examples, write_examples
 from training.report import gather, read_manifest, render, write_report
 from training.run import Run, RunConfig
 from training.settings import TrainingSettings
@@ -142,6 +146,8 @@ def evaluate(run: Run) -> None:
         temperature=1.2345,
     )
     run.write(RECORD, evaluation.model_dump(mode="json"))
+    logits = 4 * np.eye(4, dtype=np.float32)[given]
+    write_examples(run, choose_examples(split, softmax(logits)))
 
 
 def page_of(run: Run, settings: TrainingSettings) -> Outline:
@@ -165,7 +171,8 @@ def test_the_page_has_the_six_phases_in_order_in_spanish(whole: Outline) -> None
 def test_the_page_needs_nothing_but_itself(whole: Outline) -> None:
     assert {tag.name for tag in whole.tags}.isdisjoint({"script", "link", "iframe", "object"})
     pictures = whole.named("img")
-    assert len(pictures) == len(CLASSES) + 3
+    # Classes, augmentation, curves, ranking, reliability, ten mistakes and twelve by chance.
+    assert len(pictures) == len(CLASSES) + 4 + 10 + 12
     assert all((tag.attributes["src"] or "").startswith("data:image/") for tag in pictures)
     targets = [tag.attributes["href"] for tag in whole.named("a")]
     ids = {tag.attributes.get("id") for tag in whole.tags}
@@ -328,3 +335,88 @@ def test_a_shortened_schedule_and_the_epoch_that_is_kept_are_told(
     assert "2 de 2 (la receta prevé 3)" in words
     assert "La receta prevé 3 épocas" in words
     assert "Época que queda 1" in words
+
+
+def test_the_page_answers_the_question_it_begins_with(whole: Outline) -> None:
+    words = whole.words().replace("\N{NO-BREAK SPACE}", " ")
+    assert "La pregunta" in words
+    assert "acierta en 88 (87,50 %, n = 80)" in words
+    for expected in ("AUC medio", "remuestreos", "Cómo leer estas cifras", "F1 medio"):
+        assert expected in words
+
+
+def test_the_surest_mistakes_and_answers_by_chance_are_shown(whole: Outline) -> None:
+    captions = [text for text in whole.texts("li") if re.search(r"\(\d+,\d %\)$", text)]
+    mistakes = [text for text in captions if text.startswith("es ")]
+    assert len(captions) == 10 + 12
+    assert len(mistakes) >= 10
+    assert any(text.startswith("es rojo, dijo verde") for text in mistakes)
+
+
+def test_other_finished_runs_stand_beside_this_one(
+    run: Run, settings: TrainingSettings, tmp_path: Path
+) -> None:
+    finish(run)
+    other = Run.start(tmp_path / "other", RunConfig(recipe=TINY, seed=1))
+    finish(other)
+    better = {**other.read("calibration.json"), "accuracy": 0.9875}
+    other.write("calibration.json", better)
+    begin(Run.start(tmp_path / "unfinished", RunConfig(recipe=TINY, seed=2)))
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "recipe.json").write_text("{}")
+    beside = runs_beside(run)
+    assert [found.label for found in beside] == ["other"]
+    page = Outline(render(gather(run, settings, None, date(2026, 11, 22), beside)))
+    table = next(text for text in page.texts("table") if text.startswith("Corridas comparadas"))
+    assert table.index("other colours-tiny 98,75") < table.index("run colours-airbench 95,00")
+    assert "Junto a esta corrida no hay otras" not in page.words()
+    assert "Junto a esta corrida no hay otras" in page_of(run, settings).words()
+
+
+def test_what_was_measured_elsewhere_and_what_it_costs_is_told(
+    run: Run, settings: TrainingSettings
+) -> None:
+    finish(run)
+    evaluate(run)
+    record = run.read(RECORD)
+    cost = {
+        "bytes": 4_200_000,
+        "milliseconds": 1.5,
+        "milliseconds_p95": 2.25,
+        "repetitions": 50,
+        "images_per_second": 1234.0,
+        "batch": 32,
+        "machine": "abacus, 2 cores",
+        "load": 0.5,
+    }
+    people = {
+        "n": 80,
+        "votes_per_image": 51.0,
+        "votes_for_given": 0.9,
+        "votes_for_label": 0.95,
+        "majority_given": 0.91,
+        "majority_label": 0.99,
+        "shared_mistakes": 0.25,
+        "cross_entropy": 0.3,
+        "vote_entropy": 0.2,
+    }
+    run.write(RECORD, {**record, "cost": cost, "agreement": people})
+    elsewhere = {**record, "split": "other", "data": "fotos-de-mayo", "accuracy": 0.8125}
+    run.write("evaluation-on-fotos-de-mayo.json", elsewhere)
+    words = page_of(run, settings).words().replace("\N{NO-BREAK SPACE}", " ")
+    for expected in ("fotos-de-mayo 80 81,25 %", "4,2 MB", "1,50 ms", "abacus", "90,0 % para la"):
+        assert expected in words
+
+
+def test_a_record_of_an_earlier_version_still_makes_a_page(
+    run: Run, settings: TrainingSettings
+) -> None:
+    finish(run)
+    evaluate(run)
+    newer = {"ranking", "intervals", "macro_f1", "reliability", "reliability_before", "split"}
+    record = {name: value for name, value in run.read(RECORD).items() if name not in newer}
+    run.write(RECORD, record)
+    (run.folder / "evaluation-examples.npz").unlink()
+    words = page_of(run, settings).words()
+    assert "La evaluación no guardó imágenes de ejemplo" in words
+    assert "no guarda la fiabilidad" in words
