@@ -1,8 +1,11 @@
 """`rotulo bulk` against its in-process limit, and against the job one would write with Dask.
 
-    .venv/bin/python -m bench.bulk                      some minutes
-    .venv/bin/python -m bench.bulk --images 100000      hours on two cores
-    .venv/bin/python -m bench.bulk --dask OTHER/bin/python
+    .venv/bin/python -m bench.bulk --dask DASK/bin/python     about 15 minutes on two quiet cores
+    .venv/bin/python -m bench.bulk --quick                    only that it works; not a measurement
+
+Two contests: some images with the shipped bundle (`--bundle` for another one) as a folder, a tar
+and Parquet; and a hundred thousand files in a folder with a network of a few milliseconds an image
+(`bench.stand_in`, or `--many-bundle`).
 
 Rounds are interleaved (limit, each source, Dask), so that a neighbour on the machine disturbs all
 alike; the table gives medians. A run is the real command in a process of its own. Its rate is that
@@ -17,14 +20,11 @@ import io
 import json
 import os
 import platform
-import resource
-import subprocess
 import sys
 import tarfile
 import tempfile
-import threading
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Annotated
@@ -36,7 +36,9 @@ from rich.console import Console
 
 from bench.limit import Work, cpu_ms, in_process_limit
 from bench.pictures import LARGE, MEDIUM, SMALL, Kind, draw
-from service.bundles import Bundle, find_bundles
+from bench.processes import watched
+from bench.stand_in import write_stand_in
+from service.bundles import Bundle, find_bundles, load_bundle
 from service.cores import usable_cores
 from service.settings import SHIPPED_BUNDLES
 
@@ -45,10 +47,24 @@ KINDS = {kind.name: kind for kind in (SMALL, MEDIUM, LARGE)}
 RESULTS = Path(__file__).with_name("bulk.md")
 DASK_JOB = Path(__file__).with_name("dask_job.py")
 ROW_GROUP = 100
-SAMPLE_SECONDS = 0.2
+FOLDER = "folder"
+SOURCES = (FOLDER, "tar", "Parquet")
 
 app = typer.Typer(add_completion=False)
 console = Console()
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """What is labelled with what, and how often. ``dask`` is its environment's Python, or empty."""
+
+    bundle: Bundle
+    kind: Kind
+    images: int
+    sources: tuple[str, ...]
+    rounds: int
+    seconds: int
+    dask: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,155 +77,157 @@ class Ran:
     cpu_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """What the cores can do: images a second, and processor milliseconds an image, each round."""
+@dataclass(slots=True)
+class Outcome:
+    """What was measured: each limit in images/s and processor ms an image, and each run by name.
 
-    rates: list[float]
-    cpu_ms: list[float]
+    ``starts`` are the same runs over so few images that they only start and end.
+    """
+
+    limits: list[float] = field(default_factory=list)
+    limit_cpu: list[float] = field(default_factory=list)
+    runs: defaultdict[str, list[Ran]] = field(default_factory=lambda: defaultdict(list))
+    starts: defaultdict[str, list[Ran]] = field(default_factory=lambda: defaultdict(list))
 
 
 @app.command()
-def main(
+def main(  # noqa: PLR0913  # one argument for each thing that may be said
     *,
-    images: Annotated[int, typer.Option(min=100, help="Images in each source.")] = 1000,
-    rounds: Annotated[int, typer.Option(min=1, help="How often everything is repeated.")] = 3,
-    seconds: Annotated[int, typer.Option(min=1, help="How long the limit is measured.")] = 5,
-    kind: Annotated[str, typer.Option(help="Kind of picture: S, M or L.")] = "M",
+    images: Annotated[int, typer.Option(min=2 * PICTURES, help="Images of the first.")] = 1000,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of the first.")] = 3,
+    many: Annotated[int, typer.Option(min=0, help="Images of the second; 0: none.")] = 100_000,
+    seconds: Annotated[int, typer.Option(min=1, help="How long each limit is measured.")] = 5,
+    kind: Annotated[str, typer.Option(help="Kind of picture: S, M or L.")] = "S",
+    bundle: Annotated[Path | None, typer.Option(help="NAME/VERSION of the first.")] = None,
+    many_bundle: Annotated[Path | None, typer.Option(help="NAME/VERSION of the second.")] = None,
     dask: Annotated[str, typer.Option(help="Python of an environment with Dask.")] = "",
-    out: Annotated[Path, typer.Option(help="Where the table goes.")] = RESULTS,
+    quick: Annotated[bool, typer.Option("--quick", help="See that it works.")] = False,
+    out: Annotated[Path, typer.Option(help="Where the tables go.")] = RESULTS,
 ) -> None:
-    """Measure and write the table."""
-    bundle = find_bundles(SHIPPED_BUNDLES)[-1]
-    few = PICTURES
-    limits: list[float] = []
-    limit_cpu: list[float] = []
-    runs: defaultdict[str, list[Ran]] = defaultdict(list)
-    starts: defaultdict[str, list[Ran]] = defaultdict(list)
+    """Measure and write the tables."""
+    if quick:
+        images, rounds, many, seconds = 4 * PICTURES, 1, 8 * PICTURES, 1
+    shipped = load_bundle(bundle) if bundle else find_bundles(SHIPPED_BUNDLES)[-1]
+    with tempfile.TemporaryDirectory() as name:
+        fast = (
+            load_bundle(many_bundle)
+            if many_bundle
+            else write_stand_in(shipped.manifest, Path(name))
+        )
+        contests = [Contest(shipped, KINDS[kind], images, SOURCES, rounds, seconds, dask)]
+        if many:
+            contests.append(Contest(fast, KINDS[kind], many, (FOLDER,), 1, seconds, dask))
+        lines = _heading()
+        for contest in contests:
+            outcome = measure(contest)
+            lines += [*_about(contest), *_table(outcome, contest), ""]
+    out.write_text("\n".join(lines).rstrip() + "\n", "utf-8")
+    console.print(out.read_text("utf-8"), markup=False, soft_wrap=True)
+
+
+def measure(contest: Contest) -> Outcome:
+    """Hold one contest; the limit is measured before each round and after the last."""
+    outcome = Outcome()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "few").mkdir()
-        sources = write_sources(KINDS[kind], images, folder)
-        start_sources = write_sources(KINDS[kind], few, folder / "few")
-        work = Work(bundle.path, tuple(sorted(sources["folder"].iterdir())[:PICTURES]), seconds)
-        for number in range(rounds):
-            limits.append(in_process_limit(work))
-            limit_cpu.append(cpu_ms(work))
-            for into, given in ((starts, start_sources), (runs, sources)):
-                for source, path in given.items():
-                    target = path.with_name(f"{source}{number}-out.parquet")
-                    into[f"bulk, {source}"].append(run_bulk(path, target))
-                if dask:
-                    target = given["folder"].with_name(f"dask{number}")
-                    into["Dask, folder"].append(run_dask(dask, bundle, given["folder"], target))
-            console.print(number, limits[-1], limit_cpu[-1], dict(runs))
-    limit = Limit(limits, limit_cpu)
-    costs = {
-        run: 1e3 * (_cpu_seconds(taken) - _cpu_seconds(starts[run])) / (images - few)
-        for run, taken in runs.items()
-    }
-    lines = [*_heading(bundle, KINDS[kind], images, rounds), *_table(limit, runs, costs)]
-    out.write_text("\n".join(lines) + "\n")
-    console.print(out.read_text(), markup=False, soft_wrap=True)
+        sources = write_sources(contest, contest.images, folder)
+        start_sources = write_sources(contest, PICTURES, folder / "few")
+        files = tuple(sorted(start_sources[FOLDER].iterdir()))
+        work = Work(contest.bundle.path, files, contest.seconds)
+        for number in range(contest.rounds):
+            _take_limit(outcome, work)
+            for into, given in ((outcome.starts, start_sources), (outcome.runs, sources)):
+                _run_all(contest, given, number, into)
+            console.print(number, outcome.limits[-1], dict(outcome.runs))
+        _take_limit(outcome, work)
+    return outcome
 
 
-def write_sources(kind: Kind, images: int, folder: Path) -> dict[str, Path]:
-    """The same pictures, some of them again and again, as a folder, a tar and Parquet."""
-    drawn = [draw(kind, seed) for seed in range(PICTURES)]
-    suffix = kind.media_type.rpartition("/")[2]
-    plain, tar, parquet = folder / "photos", folder / "photos.tar", folder / "photos.parquet"
-    plain.mkdir()
-    column = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    schema = pa.schema([("image", column)])
-    with tarfile.open(tar, "w") as members, pq.ParquetWriter(parquet, schema) as writer:
-        rows = []
-        for number in range(images):
-            name, data = f"{number:07}.{suffix}", drawn[number % PICTURES]
-            (plain / name).write_bytes(data)
+def _take_limit(outcome: Outcome, work: Work) -> None:
+    outcome.limits.append(in_process_limit(work))
+    outcome.limit_cpu.append(cpu_ms(work))
+
+
+def _run_all(
+    contest: Contest, sources: dict[str, Path], number: int, into: defaultdict[str, list[Ran]]
+) -> None:
+    for name in contest.sources:
+        target = sources[name].with_name(f"{name}{number}-out.parquet")
+        into[f"bulk, {name}"].append(run_bulk(contest.bundle, sources[name], target))
+    if contest.dask:
+        target = sources[FOLDER].with_name(f"dask{number}")
+        ran = run_dask(contest.dask, contest.bundle, sources[FOLDER], target)
+        into[f"Dask, {FOLDER}"].append(ran)
+
+
+def write_sources(contest: Contest, images: int, folder: Path) -> dict[str, Path]:
+    """The same pictures, some of them again and again, as a folder and what else is wanted."""
+    drawn = [draw(contest.kind, seed) for seed in range(PICTURES)]
+    suffix = contest.kind.media_type.rpartition("/")[2]
+    named = {f"{number:07}.{suffix}": drawn[number % PICTURES] for number in range(images)}
+    written = {}
+    for source in contest.sources:
+        written[source] = folder / _NAMES[source]
+        _WRITERS[source](written[source], named)
+    return written
+
+
+def _write_folder(path: Path, named: dict[str, bytes]) -> None:
+    path.mkdir()
+    for name, data in named.items():
+        (path / name).write_bytes(data)
+
+
+def _write_tar(path: Path, named: dict[str, bytes]) -> None:
+    with tarfile.open(path, "w") as members:
+        for name, data in named.items():
             member = tarfile.TarInfo(name)
             member.size = len(data)
             members.addfile(member, io.BytesIO(data))
-            rows.append({"image": {"bytes": data, "path": name}})
-            if len(rows) == ROW_GROUP or number == images - 1:
-                writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-                rows = []
-    return {"folder": plain, "tar": tar, "Parquet": parquet}
 
 
-def run_bulk(source: Path, target: Path) -> Ran:
+def _write_parquet(path: Path, named: dict[str, bytes]) -> None:
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    rows = pa.array([{"bytes": data, "path": name} for name, data in named.items()], kind)
+    pq.write_table(pa.table({"image": rows}), path, row_group_size=ROW_GROUP)
+
+
+_NAMES = {FOLDER: "photos", "tar": "photos.tar", "Parquet": "photos.parquet"}
+_WRITERS = {FOLDER: _write_folder, "tar": _write_tar, "Parquet": _write_parquet}
+
+
+def run_bulk(bundle: Bundle, source: Path, target: Path) -> Ran:
     """One run of the real command with its defaults."""
-    command = [sys.executable, "-m", "service", "bulk", str(source), "--out", str(target), "--json"]
-    told, peak, cpu_seconds = _watched(command)
-    summary = json.loads(told)
-    return Ran(summary["images_per_second"], summary["seconds"], peak, cpu_seconds)
+    manifest, folder = bundle.manifest, bundle.path.parent.parent
+    options = ["--bundles", str(folder), "--model", "/".join(manifest.ref), "--json"]
+    command = [sys.executable, "-m", "service", "bulk", str(source), "--out", str(target)]
+    seen = watched([*command, *options])
+    summary = json.loads(seen.told)
+    return Ran(summary["images_per_second"], summary["seconds"], seen.peak_mib, seen.cpu_seconds)
 
 
 def run_dask(python: str, bundle: Bundle, source: Path, target: Path) -> Ran:
     """One run of the Dask job, whose clock begins when its workers are there."""
     manifest = bundle.path / "manifest.json"
     arguments = [bundle.model_path, manifest, source, target]
-    told, peak, cpu_seconds = _watched([python, str(DASK_JOB), *map(str, arguments)])
-    ran = json.loads(told)
-    return Ran(ran["images"] / ran["seconds"], ran["seconds"], peak, cpu_seconds)
-
-
-def _watched(command: list[str]) -> tuple[str, float, float]:
-    """What a command said, its peak memory in MiB and processor seconds, children included."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    peaks = [0.0]
-    ended = threading.Event()
-
-    def watch() -> None:
-        while not ended.wait(SAMPLE_SECONDS):
-            peaks.append(sum(_proportional_mib(number) for number in _family(process.pid)))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    told, _ = process.communicate()
-    ended.set()
-    watcher.join()
-    if process.returncode:
-        raise RuntimeError(f"{command} ended with {process.returncode}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-    return told, max(peaks), spent
+    seen = watched([python, str(DASK_JOB), *map(str, arguments)])
+    ran = json.loads(seen.told)
+    return Ran(ran["images"] / ran["seconds"], ran["seconds"], seen.peak_mib, seen.cpu_seconds)
 
 
 def _cpu_seconds(taken: list[Ran]) -> float:
     return median(ran.cpu_seconds for ran in taken)
 
 
-def _family(parent: int) -> list[int]:
-    found = [parent]
-    for path in Path(f"/proc/{parent}/task").glob("*/children"):
-        for child in _read(path).split():
-            found += _family(int(child))
-    return found
-
-
-def _proportional_mib(process: int) -> float:
-    """Memory of a process, each page that it shares counted by its share (Pss)."""
-    fields = _read(Path(f"/proc/{process}/smaps_rollup")).partition("\nPss:")[2].split()
-    return int(fields[0]) / 1024 if fields else 0.0
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("ascii")
-    except OSError:  # it has just ended
-        return ""
-
-
-def _table(limit: Limit, runs: dict[str, list[Ran]], costs: dict[str, float]) -> list[str]:
-    most, least = median(limit.rates), median(limit.cpu_ms)
+def _table(outcome: Outcome, contest: Contest) -> list[str]:
+    limits, limit_cpu = outcome.limits, outcome.limit_cpu
+    most, least = median(limits), median(limit_cpu)
     lines = [
         (
-            f"In-process limit: {most:.1f} images/s ({min(limit.rates):.1f} to "
-            f"{max(limit.rates):.1f}), {least:.1f} ms of processor time an image "
-            f"({min(limit.cpu_ms):.1f} to {max(limit.cpu_ms):.1f})."
+            f"In-process limit: {most:.1f} images/s ({min(limits):.1f} to {max(limits):.1f}), "
+            f"{least:.2f} ms of processor time an image ({min(limit_cpu):.2f} to "
+            f"{max(limit_cpu):.2f})."
         ),
         "",
         (
@@ -218,15 +236,17 @@ def _table(limit: Limit, runs: dict[str, list[Ran]], costs: dict[str, float]) ->
         ),
         "|---|---|---|---|---|---|---|---|",
     ]
-    for name, taken in runs.items():
+    for name, taken in outcome.runs.items():
+        spent = _cpu_seconds(taken) - _cpu_seconds(outcome.starts[name])
+        cost = 1e3 * spent / (contest.images - PICTURES)
         rates = [ran.rate for ran in taken]
         cells = (
             name,
             f"{median(rates):.1f}",
             f"{min(rates):.1f} to {max(rates):.1f}",
             f"{median(rates) / most:.0%}",
-            f"{costs[name]:.1f}",
-            f"{least / costs[name]:.0%}",
+            f"{cost:.2f}",
+            f"{least / cost:.0%}",
             f"{median(ran.seconds for ran in taken):.1f}",
             f"{median(ran.peak_mib for ran in taken):.0f}",
         )
@@ -234,8 +254,7 @@ def _table(limit: Limit, runs: dict[str, list[Ran]], costs: dict[str, float]) ->
     return lines
 
 
-def _heading(bundle: Bundle, kind: Kind, images: int, rounds: int) -> list[str]:
-    manifest = bundle.manifest
+def _heading() -> list[str]:
     return [
         "# Bulk labelling against its in-process limit",
         "",
@@ -245,14 +264,26 @@ def _heading(bundle: Bundle, kind: Kind, images: int, rounds: int) -> list[str]:
         ),
         "",
         (
-            f"Bundle {manifest.name}/{manifest.version} (`{manifest.model_sha256[:12]}…`), CPU, "
-            f"{usable_cores()} cores ({platform.machine()}), Python {platform.python_version()}, "
-            f"load average {os.getloadavg()[1]:.1f} at the end; "
-            f"{images} pictures of {kind.width}×{kind.height} ({kind.media_type}, {PICTURES} "
-            f"different ones) as a folder, a tar and Parquet; {rounds} interleaved rounds, "
-            "medians. The limit is decode + session in batches of 16, one process a core, nothing "
-            "read and nothing written. The Dask job (`bench/dask_job.py`) has its own environment; "
-            "it decodes plainly and records the best label alone, without parts to go on from."
+            f"CPU, {usable_cores()} cores ({platform.machine()}), Python "
+            f"{platform.python_version()}; interleaved rounds, medians. The limit is decode + "
+            "session in batches of 16, one process a core, nothing read and nothing written. The "
+            "Dask job (`bench/dask_job.py`) has its own environment; it decodes plainly and "
+            "records the best label alone, without parts to go on from."
+        ),
+        "",
+    ]
+
+
+def _about(contest: Contest) -> list[str]:
+    manifest, kind = contest.bundle.manifest, contest.kind
+    return [
+        f"## {contest.images:,} images, {'/'.join(manifest.ref)}",
+        "",
+        (
+            f"Graph `{manifest.model_sha256[:12]}…` ({manifest.provenance.recipe}); pictures of "
+            f"{kind.width}×{kind.height} ({kind.media_type}, {PICTURES} different ones); rounds: "
+            f"{contest.rounds}; load average {os.getloadavg()[1]:.1f} over the last five minutes, "
+            "at the end."
         ),
         "",
     ]

@@ -62,11 +62,16 @@ class PartEnd(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class ActorOrder:
-    """What an actor is started with: all that it needs of the job, by value."""
+    """What an actor is started with: all that it needs of the job, by value.
+
+    The manifest is the one that the driver read, and checked the signature of where keys are named;
+    an actor takes no graph but the one whose digest is in it.
+    """
 
     plan: Plan
     target: str
-    bundle: dict[str, bytes]
+    manifest: str
+    graph: bytes
     batch: int
 
 
@@ -95,11 +100,11 @@ class RayEngine:
         ray.data.DataContext.get_current().enable_progress_bars = False
         most = self._workers or _cores()
         blocks = min(len(tasks), _MOST_BLOCKS)
-        bundle = job.bundle.path
         order = ActorOrder(
             plan=job.plan,
             target=job.target,
-            bundle={name: (bundle / name).read_bytes() for name in (MANIFEST_FILE, MODEL_FILE)},
+            manifest=job.bundle.manifest.to_json(),
+            graph=job.bundle.model_path.read_bytes(),
             batch=job.batch,
         )
         ended = ray.data.from_items(tasks, override_num_blocks=blocks).flat_map(
@@ -129,7 +134,9 @@ class UnitActor:
                 provider=cast("Provider", plan.provider),
             )
         self._labeller = BatchLabeller(classifier, plan.labelling, order.batch)
-        self._ledger = Ledger(self._store, order.target, plan, format_of(order.target))
+        self._ledger = Ledger(
+            self._store, order.target, classifier.manifest, format_of(order.target)
+        )
 
     def __call__(self, task: UnitTask) -> Iterator[PartEnd]:
         """Yield each part of a unit as it is written, or why it could not be."""
@@ -193,8 +200,8 @@ def _unpacked(order: ActorOrder, folder: Path) -> Path:
     """Lay the bundle out as ``load_bundle`` wants it, which checks its digest once more."""
     path = folder.joinpath(*order.plan.model.split("/"))
     path.mkdir(parents=True)
-    for name, content in order.bundle.items():
-        (path / name).write_bytes(content)
+    (path / MANIFEST_FILE).write_text(order.manifest, encoding="utf-8")
+    (path / MODEL_FILE).write_bytes(order.graph)
     return path
 
 

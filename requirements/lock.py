@@ -49,7 +49,7 @@ EXTRAS: Final = MappingProxyType(
 )
 """The extras that each lock covers."""
 
-PEERS: Final = ("peer-bentoml", "peer-litserve", "peer-mosec", "peer-naive")
+PEERS: Final = ("peer-bentoml", "peer-dask", "peer-litserve", "peer-mosec", "peer-naive")
 
 GROUPS: Final = MappingProxyType(
     {f"{group}.txt": group for group in ("sbom", "audit", "fuzz", *PEERS)},

@@ -61,7 +61,7 @@ def load_bundle(path: Path, *, trusted: TrustedKeys | None = None) -> Bundle:
         )
         raise BundleError(message)
     bundle = Bundle(path=path, manifest=manifest)
-    _check_model_file(bundle)
+    check_graph(bundle)
     return bundle
 
 
@@ -109,7 +109,12 @@ def _read_manifest(path: Path) -> Manifest:
         raise BundleError(message) from error
 
 
-def _check_model_file(bundle: Bundle) -> None:
+def check_graph(bundle: Bundle) -> None:
+    """Return when the graph on disk is the one of a manifest that was read, and trusted, before.
+
+    Raises:
+        BundleError: it is not, or it cannot be read.
+    """
     path = bundle.model_path
     try:
         size = path.stat().st_size

@@ -7,12 +7,14 @@ infers. On CPUs a worker does both.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.bulk.pieces import contents
 from service.bulk.rows import Failure, Item, Row
 from service.classifier import Classifier
 from service.contract import InputSpec, Manifest, Pixels, decode_image, to_pixels
@@ -45,17 +47,24 @@ class Decoded:
 
 
 def decode(items: Sequence[Item], spec: InputSpec, options: LabelOptions) -> list[Decoded | Row]:
-    """Return each image as the model takes it, or the row of one that cannot be read."""
-    return [_decode(item, spec, options) for item in items]
+    """Return each image as the model takes it, or the row of one that cannot be read.
+
+    Raises:
+        SourceError: a file of this machine is not what was listed, or a container is gone.
+    """
+    with closing(contents(items)) as read:
+        return [
+            _decode(item, content, spec, options) for item, content in zip(items, read, strict=True)
+        ]
 
 
-def _decode(item: Item, spec: InputSpec, options: LabelOptions) -> Decoded | Row:
-    if not isinstance(item.content, bytes):
-        if item.content is None:
-            raise ValueError("an image whose part is written has nothing to decode")
-        return Row.failed(item, item.content)
+def _decode(
+    item: Item, content: bytes | Failure, spec: InputSpec, options: LabelOptions
+) -> Decoded | Row:
+    if isinstance(content, Failure):
+        return Row.failed(item, content)
     try:
-        decoded = decode_image(item.content, max_pixels=options.max_pixels, target=spec)
+        decoded = decode_image(content, max_pixels=options.max_pixels, target=spec)
         pixels = to_pixels(decoded.image, spec)
     except RotuloError as error:
         return Row.failed(item, Failure.of(error))
@@ -98,7 +107,6 @@ class BatchLabeller:
         return Row.labelled(
             image.item,
             label(end, self.manifest, top_k=self._options.top_k, min_score=self._options.min_score),
-            self.manifest,
             size=(image.width, image.height),
             media_type=image.media_type,
         )

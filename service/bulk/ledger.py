@@ -29,6 +29,7 @@ from service.bulk.formats import Format
 from service.bulk.plan import Plan
 from service.bulk.rows import Row
 from service.bulk.stores import PARTS, Store
+from service.contract import Manifest
 
 PARTIAL: Final = ".partial"
 PLAN: Final = "plan.json"
@@ -54,10 +55,10 @@ class Receipt(BaseModel):
 class Ledger:
     """The parts of one run, in a store."""
 
-    def __init__(self, store: Store, target: str, plan: Plan, written: Format) -> None:
+    def __init__(self, store: Store, target: str, manifest: Manifest, written: Format) -> None:
         self._store = store
         self._folder = target + PARTIAL
-        self._plan = plan
+        self._manifest = manifest
         self._format = written
         self._done: dict[int, dict[int, Receipt]] = {}
 
@@ -91,7 +92,7 @@ class Ledger:
         Raises:
             TargetError: there is no room, or no permission.
         """
-        data = self._format.encode(rows, self._plan.model, self._plan.model_sha256)
+        data = self._format.encode(rows, self._manifest)
         failed = Counter(row.failure.slug for row in rows if row.failure)
         receipt = Receipt(
             rows=len(rows),

@@ -1,7 +1,8 @@
 """Where files lie: the disk of this machine, or whatever fsspec reaches (``s3://`` …).
 
 A place lists, opens and reads. It says when a file is no longer what was listed, and turns every
-protocol's own exceptions into ours.
+protocol's own exceptions into ours. What lies on the disk is not read here: whoever decodes an
+image reads its piece (`service.bulk.pieces`), so that it crosses no pipe between processes.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, cast
 
 from service.bulk.errors import BulkError, MissingExtra, SourceChanged, SourceUnreadable
-from service.bulk.rows import Failure
-from service.errors import EmptyBody, PayloadTooLarge, UnreadableFile
+from service.bulk.rows import Failure, Piece
+from service.errors import EmptyBody, PayloadTooLarge
 
 S3_PAGE: Final = 1000
 """Objects in one answer of S3, the most that it gives."""
@@ -49,8 +50,12 @@ class Place(Protocol):
         """Open a file for reading and seeking."""
         ...
 
-    def read(self, file: Found, limit: int) -> bytes | Failure:
+    def read(self, file: Found, limit: int) -> bytes | Piece | Failure:
         """Return a file of at most ``limit`` bytes, or what is said of one that cannot be had."""
+        ...
+
+    def piece(self, file: Found, offset: int, length: int) -> Piece | None:
+        """Return some bytes of a file by their place, where every process here can read them."""
         ...
 
 
@@ -93,19 +98,15 @@ class Local:
         self._check(file, opened)
         return cast("BinaryIO", Reading(opened, file.path))
 
-    def read(self, file: Found, limit: int) -> bytes | Failure:
-        """Read a file that is still what was listed; one without permission is a failure."""
+    def read(self, file: Found, limit: int) -> Piece | Failure:
+        """Return where a file lies; nothing of it is read."""
         if file.size > limit:
             return Failure.of(PayloadTooLarge(limit))
-        try:
-            with Path(file.path).open("rb") as opened:
-                self._check(file, opened)
-                data = opened.read(file.size)
-        except FileNotFoundError as error:
-            raise SourceChanged(change=f"- {file.path}") from error
-        except OSError:
-            return Failure.of(UnreadableFile())
-        return data or Failure.of(EmptyBody())
+        return self.piece(file, 0, file.size) if file.size else Failure.of(EmptyBody())
+
+    def piece(self, file: Found, offset: int, length: int) -> Piece:
+        """Return some bytes of a file by their place."""
+        return Piece(file.path, file.size, file.stamp, offset, length)
 
     def _below(self, folder: str) -> Iterator[Found]:
         with os.scandir(folder) as entries:
@@ -125,11 +126,11 @@ class Local:
                 yield self._found(path, status, named=True)
 
     def _found(self, path: str, status: os.stat_result, *, named: bool) -> Found:
-        return Found(path, status.st_size, str(status.st_mtime_ns), named)
+        return Found(path, status.st_size, stamp_of(status), named)
 
     def _check(self, file: Found, opened: BinaryIO) -> None:
         status = os.fstat(opened.fileno())
-        if (status.st_size, str(status.st_mtime_ns)) != (file.size, file.stamp):
+        if (status.st_size, stamp_of(status)) != (file.size, file.stamp):
             opened.close()
             raise SourceChanged(change=f"≠ {file.path}")
 
@@ -191,6 +192,9 @@ class Remote:
         if len(data) != file.size:
             raise SourceChanged(change=f"≠ {file.path}")
         return data or Failure.of(EmptyBody())
+
+    def piece(self, file: Found, offset: int, length: int) -> None:
+        """Return nothing: it must be fetched."""
 
     def _is_s3(self) -> bool:
         return hasattr(self._system, "call_s3")
@@ -262,6 +266,11 @@ class Reading(io.RawIOBase):
         """Close the file behind."""
         self._behind.close()
         super().close()
+
+
+def stamp_of(status: os.stat_result) -> str:
+    """Return what changes when a file of the disk is written to."""
+    return str(status.st_mtime_ns)
 
 
 def _inside(name: str, folder: str) -> list[str]:

@@ -1,6 +1,7 @@
-"""From a unit to chunks of encoded images, each read once, in order, and never all at once.
+"""From a unit to chunks of images, each read once, in order, and never all at once.
 
-What is in memory: one chunk, and of image files those that are being fetched ahead, both bounded in
+What lies on the disk of this machine is only named here, and read by whoever decodes it. Else there
+are in memory one chunk, and of image files those that are being fetched ahead, both bounded in
 images and in bytes. A part that is written already is passed over without reading its images where
 the container lets us.
 """
@@ -14,13 +15,14 @@ from collections import deque
 from collections.abc import Callable, Container, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import IO, Final
+from functools import partial
+from typing import IO, Final, TypeAlias
 
 from service.bulk.errors import BulkError, DamagedArchive
 from service.bulk.listing import Entry, Kind, is_image
 from service.bulk.parquet import damages, open_rows
-from service.bulk.places import Place, place_of
-from service.bulk.rows import Failure, Item
+from service.bulk.places import Local, Place, place_of
+from service.bulk.rows import Failure, Item, Piece
 from service.bulk.units import Unit
 from service.errors import EmptyBody, PayloadTooLarge
 
@@ -34,6 +36,8 @@ AHEAD_FILES: Final = 64
 
 ROWS_AT_ONCE: Final = 4
 """Rows of Parquet that become bytes at once, beside the row group that they come from."""
+
+_Fetched: TypeAlias = "Future[bytes | Piece | Failure] | Piece | Failure"
 
 _TAR_DAMAGES: Final = (tarfile.TarError, OSError, EOFError, lzma.LZMAError, zlib.error)
 
@@ -117,7 +121,7 @@ class UnitReader:
 
     def _files(self, unit: Unit) -> Iterator[tuple[Item, int]]:
         limit = self._options.max_upload_bytes
-        ahead: deque[tuple[Entry, Future[bytes | Failure]]] = deque()
+        ahead: deque[tuple[Entry, _Fetched]] = deque()
         waiting = deque(unit.files)
         in_flight = read = 0
         for position in range(len(unit.files)):
@@ -126,27 +130,35 @@ class UnitReader:
                 if ahead and in_flight + size > AHEAD_BYTES:
                     break
                 entry = waiting.popleft()
-                place = self._place(entry)
-                ahead.append((entry, self._threads.submit(place.read, entry.found, limit)))
+                ahead.append((entry, self._fetch(entry)))
                 in_flight += size
             entry, fetched = ahead.popleft()
-            content = fetched.result()
+            content = fetched.result() if isinstance(fetched, Future) else fetched
             in_flight -= min(entry.size, limit)
             read += entry.size
             yield Item(position, entry.path, None, None, content), read
 
+    def _fetch(self, entry: Entry) -> _Fetched:
+        """Begin to fetch an image file, in a thread where that takes time."""
+        place, limit = self._place(entry), self._options.max_upload_bytes
+        if isinstance(place, Local):
+            return place.read(entry.found, limit)
+        return self._threads.submit(place.read, entry.found, limit)
+
     def _tar(self, entry: Entry, is_done: Callable[[int], bool]) -> Iterator[tuple[Item, int]]:
         position = -1
-        with self._place(entry).open(entry.found) as raw:
+        place, found = self._place(entry), entry.found
+        with place.open(found) as raw:
             try:
                 with tarfile.open(fileobj=raw, mode="r:*") as tar:
+                    lies = partial(place.piece, found) if tar.fileobj is raw else _nowhere
                     while (member := tar.next()) is not None:
                         # Or the archive's whole table gathers in memory
                         tar.members.clear()  # type: ignore[attr-defined]  # typeshed lacks it
                         if not member.isfile() or not self._takes(member.name):
                             continue
                         position += 1
-                        content = None if is_done(position) else self._member(tar, member)
+                        content = None if is_done(position) else self._member(tar, member, lies)
                         yield Item(position, entry.path, member.name, position, content), raw.tell()
             except BulkError:
                 raise
@@ -157,10 +169,20 @@ class UnitReader:
     def _takes(self, name: str) -> bool:
         return is_image(name, all_files=self._options.all_files)
 
-    def _member(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes | Failure:
+    def _member(
+        self,
+        tar: tarfile.TarFile,
+        member: tarfile.TarInfo,
+        lies: Callable[[int, int], Piece | None],
+    ) -> bytes | Piece | Failure:
         limit = self._options.max_upload_bytes
         if member.size > limit:
             return Failure.of(PayloadTooLarge(limit))
+        piece = None if member.issparse() else lies(member.offset_data, member.size)
+        if piece:
+            if piece.offset + piece.length > piece.size:
+                raise tarfile.ReadError("cut short")
+            return piece if piece.length else Failure.of(EmptyBody())
         file: IO[bytes] | None = tar.extractfile(member)
         data = file.read() if file else b""
         if len(data) < member.size:
@@ -191,6 +213,10 @@ class UnitReader:
         return self._places[protocol]
 
 
+def _nowhere(_offset: int, _length: int) -> None:
+    """Say of what is compressed that its bytes lie nowhere as they are."""
+
+
 def _checked(data: bytes | None, limit: int) -> bytes | Failure:
     if not data:
         return Failure.of(EmptyBody())
@@ -198,5 +224,11 @@ def _checked(data: bytes | None, limit: int) -> bytes | Failure:
 
 
 def _is_full(items: list[Item]) -> bool:
-    held = sum(len(item.content) for item in items if isinstance(item.content, bytes))
+    held = sum(_weight(item.content) for item in items)
     return len(items) == CHUNK_IMAGES or held >= CHUNK_BYTES
+
+
+def _weight(content: bytes | Piece | Failure | None) -> int:
+    if isinstance(content, Piece):
+        return content.length
+    return len(content) if isinstance(content, bytes) else 0

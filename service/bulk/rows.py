@@ -1,12 +1,14 @@
-"""What is written about one image: a row, the same in every format."""
+"""What is known of one image on its way to its row, and the row, the same in every format.
+
+Both are named tuples: they go from one process to another by the ten thousand.
+"""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
-from service.contract import Manifest
 from service.errors import RotuloError
 from service.labelling import Labelling
 
@@ -25,9 +27,22 @@ class Failure:
         return cls(error.slug, error.detail("es"), error.detail("en"))
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One image on its way: where it came from, and its bytes or why there are none.
+class Piece(NamedTuple):
+    """Where an image's bytes lie on this machine's disk, for whichever process decodes them.
+
+    ``size`` and ``stamp`` are those of the whole file when it was listed; the image is ``length``
+    bytes of it from ``offset`` on, which is all of it or a tar's member.
+    """
+
+    path: str
+    size: int
+    stamp: str
+    offset: int
+    length: int
+
+
+class Item(NamedTuple):
+    """One image on its way: where it came from, and its bytes, their place or why there are none.
 
     ``position`` counts within its unit. ``content`` is None for an image whose part is written.
     """
@@ -36,32 +51,23 @@ class Item:
     file: str
     member: str | None
     row: int | None
-    content: bytes | Failure | None
+    content: bytes | Piece | Failure | None
 
 
-@dataclass(frozen=True, slots=True)
-class RowLabel:
-    """One label: stable id, names, calibrated score from 0 to 1 in double precision."""
-
-    id: str
-    es: str
-    en: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One image's end. ``file`` with ``row`` is unique; labels stand by falling score.
 
     ``member`` is the name inside a tar, or the path that a Parquet row gives; ``row`` is the place
-    inside either, from 0. ``width`` and ``height`` are pixels of the upright original.
+    inside either, from 0. ``class_indices`` point into the manifest's labels, each with its
+    calibrated score from 0 to 1. ``width`` and ``height`` are pixels of the upright original.
     """
 
     file: str
     member: str | None
     row: int | None
     decision: str | None
-    labels: tuple[RowLabel, ...]
+    class_indices: tuple[int, ...]
+    scores: tuple[float, ...]
     width: int | None
     height: int | None
     media_type: str | None
@@ -71,26 +77,16 @@ class Row:
     def failed(cls, item: Item, failure: Failure) -> Self:
         """Return the row of an image that has no labels."""
         where = (printable(item.file), _printable(item.member), item.row)
-        return cls(*where, None, (), None, None, None, failure)
+        return cls(*where, None, (), (), None, None, None, failure)
 
     @classmethod
     def labelled(
-        cls,
-        item: Item,
-        labelling: Labelling,
-        manifest: Manifest,
-        *,
-        size: tuple[int, int],
-        media_type: str,
+        cls, item: Item, labelling: Labelling, *, size: tuple[int, int], media_type: str
     ) -> Self:
         """Return the row of what the model says."""
-        labels = tuple(
-            RowLabel(label.id, label.es, label.en, score)
-            for index, score in zip(labelling.class_indices, labelling.scores, strict=True)
-            for label in [manifest.labels[index]]
-        )
         where = (printable(item.file), _printable(item.member), item.row)
-        return cls(*where, labelling.decision.value, labels, *size, media_type, None)
+        said = (labelling.decision.value, labelling.class_indices, labelling.scores)
+        return cls(*where, *said, *size, media_type, None)
 
 
 def printable(name: str) -> str:

@@ -113,7 +113,7 @@ def _label(
     with tempfile.TemporaryDirectory() as scratch:
         plan_for = partial(plan_of, order, settings, classifier, written)
         prepared = prepare(order, store, Path(scratch), plan_for, meter.listing)
-        ledger = Ledger(store, order.target, prepared.plan, written)
+        ledger = Ledger(store, order.target, bundle.manifest, written)
         ledger.load()
         earlier, failed = ledger.totals()
         meter.begin(prepared.listed, images=earlier, failed=failed.total())

@@ -59,6 +59,8 @@ def rotulo(
     variables = environment(bundles)
     if before:  # a limit on files is not for those in which coverage is measured
         variables = {k: v for k, v in variables.items() if not k.startswith("COV")}
+        # Python would write its bytecode up to the limit, and leave the torn half for the next one.
+        variables |= {"PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
         command(*arguments),
         cwd=ROOT,

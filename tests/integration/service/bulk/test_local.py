@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -11,17 +13,21 @@ import pytest
 
 from service.bulk.errors import WorkersFailed
 from service.bulk.labelling import LabelOptions
-from service.bulk.local import AHEAD, LocalEngine, Workers
+from service.bulk.local import LocalEngine
 from service.bulk.preparing import Order
 from service.bulk.progress import Meter
 from service.bulk.reading import Chunk
 from service.bulk.rows import Item, Row
 from service.bulk.run import run
 from service.bulk.worker import WorkerOrder
+from service.bulk.workers import AHEAD, Workers
+from service.bundles import load_bundle
+from service.errors import BundleError
 from service.schemas import LabelQuery
 from service.settings import Settings
 from tests.archives import IMAGES, write_tar
 from tests.bulking import bulk
+from tests.bundles import write_bundle
 
 
 class Deadly(bytes):
@@ -59,7 +65,7 @@ def test_a_worker_that_is_killed_takes_nothing_with_it(
 
 def order_of(bundles: Path, *, infers: bool) -> WorkerOrder:
     options = LabelOptions(5, 0.0, 1_000_000, 1_000_000)
-    return WorkerOrder(bundles / "linear" / "1", options, 16, infers)
+    return WorkerOrder(load_bundle(bundles / "linear" / "1"), options, 16, infers)
 
 
 def chunk_of(number: int, *contents: bytes) -> Chunk:
@@ -107,8 +113,20 @@ def test_on_a_gpu_the_workers_decode_and_the_main_process_infers(
     assert central.read_bytes() == beside.read_bytes()
 
 
-def test_workers_that_cannot_start_are_told(tmp_path: Path) -> None:
-    """An empty folder is no bundle; the worker's own complaint goes to standard error."""
-    order = WorkerOrder(tmp_path, LabelOptions(5, 0.0, 1, 1), 16, infers=True)
+def test_workers_that_cannot_start_are_told(bundles: Path) -> None:
+    order = dataclasses.replace(order_of(bundles, infers=True), options=Deadly())  # type: ignore[arg-type]
     with pytest.raises(WorkersFailed):
         Workers(order, 1)
+
+
+def test_a_bundle_that_is_exchanged_after_it_was_checked_is_not_opened(tmp_path: Path) -> None:
+    """The main process alone checks signatures: its manifest decides, not the one on the disk."""
+    write_bundle(tmp_path / "bundles")
+    order = order_of(tmp_path / "bundles", infers=True)
+    other = write_bundle(tmp_path / "others", seed=1)
+    shutil.rmtree(order.bundle.path)
+    shutil.copytree(other.path, order.bundle.path)
+    load_bundle(order.bundle.path)
+    with pytest.raises(BundleError, match="was altered"):
+        Workers(order, 2)
+    assert multiprocessing.active_children() == []
