@@ -11,8 +11,8 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from service.bundles import Bundle, load_bundle
-from service.classifier import INPUT_NAME, OUTPUT_NAME
 from service.contract import MANIFEST_FILE, MODEL_FILE, Manifest
+from service.providers.signature import INPUT_NAME, OUTPUT_NAME
 
 NAME = "stand-in"
 SIDE = 32

@@ -102,8 +102,8 @@ def torch_environment() -> Path:
         subprocess.run([sys.executable, "-m", "venv", TORCH_VENV], check=True)
     installed = subprocess.run([python, "-c", "import torch"], capture_output=True, check=False)
     if installed.returncode:
-        install = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps"]
-        done = subprocess.run([*install, "-r", TORCH_LOCK], check=False)
+        install = [str(python), "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps"]
+        done = subprocess.run([*install, "-r", str(TORCH_LOCK)], check=False)
         if done.returncode:
             raise typer.BadParameter(
                 f"{TORCH_LOCK.name} could not be installed; name a Python that has PyTorch",

@@ -98,7 +98,7 @@ class Airbench(nn.Module):
         return self.head(x.amax(dim=(2, 3))) / 9
 
 
-NETS: Final = {"resnet20": ResNet20, "airbench94": Airbench}
+NETS: Final[dict[str, type[nn.Module]]] = {"resnet20": ResNet20, "airbench94": Airbench}
 
 
 def images_per_second(net: nn.Module, batch: int, seconds: float, precision: str) -> float:

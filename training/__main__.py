@@ -8,6 +8,7 @@ Exit codes: 0 done, 1 it could not be done and one line says why, 2 the command 
 """
 
 import sys
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.colours import colours, write_colours
 from training.errors import DataError
@@ -16,7 +17,7 @@ LABELS = np.array([0, 0, 1, 0])
 PROBABILITIES = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.3, 0.7]])
 
 
-def write(folder: Path, votes: object = VOTES) -> Path:
+def write(folder: Path, votes: NDArray[np.generic] = VOTES) -> Path:
     path = folder / FILE
     np.savez(path, cifar10h_counts=votes)
     return path

@@ -80,6 +80,7 @@ def test_figures_on_other_pictures_are_no_test_figures(run: Run, tmp_path: Path)
         # Asked again as often as one likes, and the last word counts.
         assert recorded_on_others(run) == (found,)
     assert recorded_evaluation(run) is None
+    (found,) = recorded_on_others(run)
     assert found.data_sha256 == labelled.sha256
     assert found.per_class[0].support == 0
     assert found.ranking is not None
