@@ -16,7 +16,7 @@ from typing import Final, Self
 
 START_SECONDS: Final = 180.0
 END_SECONDS: Final = 20.0
-POLL_SECONDS: Final = 0.01
+POLL_SECONDS: Final = 0.02
 SAMPLE_SECONDS: Final = 0.1
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _TICKS: Final = os.sysconf("SC_CLK_TCK")

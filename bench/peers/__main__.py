@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import subprocess
+import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,6 +61,8 @@ def main(  # noqa: PLR0913  # one for each thing that may be left out or shorten
 ) -> None:
     """Measure and write."""
     require_wrk()
+    # Told to end, it ends its servers first: an exit unwinds, a signal's default does not.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     chosen = _chosen(peers)
     with tempfile.TemporaryDirectory(prefix="rotulo-peers-") as name:
         folder = Path(name)
@@ -122,13 +126,14 @@ def _measure(
 
 def _light(plan: Plan, loads: list[Loaded]) -> LightLoad | None:
     small = _of_kind(plan, "S")
-    if small is None:
+    capacity = median_rate(loads, OURS, "S", 32) if small is not None else 0.0
+    if small is None or not capacity:
         return None
     return light_load(
         plan.servers[0],
         plan.bundle,
         small.raw,
-        capacity=median_rate(loads, OURS, "S", 32),
+        capacity=capacity,
         rounds=plan.rounds,
         seconds=LIGHT_SECONDS if plan.seconds > QUICK else QUICK,
     )

@@ -13,7 +13,7 @@ from typing import Final
 from rich.console import Console
 
 from bench.limit import Work, in_process_limit, single_image_ms
-from bench.load import Load, closed_loop
+from bench.load import Body, Load, closed_loop
 from bench.peers.pictures import Pictures
 from bench.peers.servers import Server, best_labels, serving
 from bench.processes import PeakMemory, cpu_seconds
@@ -28,6 +28,7 @@ LONGER: Final[Mapping[str, int]] = MappingProxyType({"L": 2})
 
 ALONE_REPEATS: Final = 50
 SETTLING_SECONDS: Final = 0.5
+SETTLING_TRIES: Final = 60
 
 console = Console()
 
@@ -125,10 +126,24 @@ def _visit(plan: Plan, server: Server, taken: Taken, *, first: bool) -> None:
                             seconds=plan.seconds * LONGER.get(kind, 1),
                             path=server.path,
                         )
+                        settle(server, port, body)
                         taken.loads[server.name, way, kind, connections].append(load)
                         console.print(f"{server.name} {kind} {way} {connections}: {load}")
             memory = taken.memory[server.name]
             memory[kind] = max(memory.get(kind, 0), peak.bytes)
+
+
+def settle(server: Server, port: int, body: Body) -> None:
+    """Wait until a server has done what the last load left behind: it answers one at a time."""
+    one = Body(body.content_type, body.files[:1])
+    for _ in range(SETTLING_TRIES):
+        try:
+            best_labels(server, port, one)
+        except (OSError, RuntimeError):  # it still refuses, or hangs up
+            time.sleep(SETTLING_SECONDS)
+        else:
+            return
+    raise RuntimeError(f"{server.title} did not recover from a load")
 
 
 def idle_percent(pid: int, seconds: float) -> float:

@@ -11,7 +11,7 @@ from PIL import Image
 from bench.peers.apps.model import MAX_BATCH, Model, cores
 
 
-@bentoml.service(workers=cores(), traffic={"timeout": 60})
+@bentoml.service(workers=cores(), traffic={"timeout": 60}, logging={"access": {"enabled": False}})
 class Labels:
     """Labels the images of a batch; Pillow decodes them in the worker's thread."""
 
