@@ -92,11 +92,7 @@ fuzz: $(FUZZ_VENV)/.locked  ## look for uploads that break the service (SECONDS=
 		--folder $(or $(FUZZ),$(HOME)/.cache/rotulo-fuzz)
 
 clean:  ## remove environments and caches; runs, data and bundles stay
-<<<<<<< HEAD
-	rm -rf $(SERVE_VENV) $(DEV_VENV) $(AUDIT_VENV) $(OPENVINO_VENV) $(FUZZ_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
-=======
-	rm -rf $(SERVE_VENV) $(DEV_VENV) $(AUDIT_VENV) $(OPENVINO_VENV) .peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
->>>>>>> 3d40abf (Write the page of serving from its figures, and end every server when told to end)
+	rm -rf $(SERVE_VENV) $(DEV_VENV) $(AUDIT_VENV) $(OPENVINO_VENV) $(FUZZ_VENV) .peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- What the targets stand on --------------------------------------------------------
