@@ -4,7 +4,7 @@
 # Python keeps what it compiled, whatever the environment says: without that each new process of the
 # tests compiles TensorFlow or the service anew, which more than doubles their time.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help serve test lint types format docs lock train export bench openvino image imagecheck audit fuzz clean python programs
+.PHONY: help serve test lint types format docs lock train export bench peers openvino image imagecheck audit fuzz clean python programs
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -62,6 +62,9 @@ export: $(DEV_VENV)/.locked  ## turn a finished run into a bundle (RUN=its folde
 bench: $(DEV_VENV)/.locked  ## measure the service against its in-process limit
 	$(DEV)/python -m bench.serve
 
+peers: $(DEV_VENV)/.locked  ## measure the service beside Mosec, LitServe, BentoML and plain FastAPI (PEERS=--quick)
+	$(DEV)/python -m bench.peers $(PEERS)
+
 openvino: $(OPENVINO_VENV)/.installed  ## prove the OpenVINO provider, in an environment of its own
 	$(OPENVINO_VENV)/bin/python -m pytest tests/unit/service/providers tests/integration/service/providers
 
@@ -90,7 +93,7 @@ fuzz: $(FUZZ_VENV)/.locked  ## look for uploads that break the service (SECONDS=
 		--folder $(or $(FUZZ),$(HOME)/.cache/rotulo-fuzz)
 
 clean:  ## remove environments and caches; runs, data and bundles stay
-	rm -rf $(SERVE_VENV) $(DEV_VENV) $(AUDIT_VENV) $(OPENVINO_VENV) $(FUZZ_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	rm -rf $(SERVE_VENV) $(DEV_VENV) $(AUDIT_VENV) $(OPENVINO_VENV) $(FUZZ_VENV) .peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- What the targets stand on --------------------------------------------------------

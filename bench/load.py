@@ -38,26 +38,28 @@ class Body:
     files: tuple[Path, ...]
 
 
-def multipart(body: Body, folder: Path) -> Body:
-    """The same images as forms with one part called `file`."""
+def multipart(body: Body, folder: Path, *, field: str = "file") -> Body:
+    """The same images as forms with one part, called `file` or otherwise."""
     boundary = "rotulo-bench"
     wrapped = []
     for file in body.files:
         head = (
             f"--{boundary}\r\n"
-            f'Content-Disposition: form-data; name="file"; filename="{file.name}"\r\n'
+            f'Content-Disposition: form-data; name="{field}"; filename="{file.name}"\r\n'
             f"Content-Type: {body.content_type}\r\n\r\n"
         )
-        target = folder / f"{file.name}.form"
+        target = folder / f"{file.name}.{field}"
         target.write_bytes(head.encode() + file.read_bytes() + f"\r\n--{boundary}--\r\n".encode())
         wrapped.append(target)
     return Body(f"multipart/form-data; boundary={boundary}", tuple(wrapped))
 
 
-def closed_loop(port: int, body: Body, *, connections: int, seconds: int) -> Load:
+def closed_loop(
+    port: int, body: Body, *, connections: int, seconds: int, path: str = "/v1/labels"
+) -> Load:
     """Keep so many connections busy for so long, each sending its next request on an answer."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"]
-    command += ["-s", str(SCRIPT), f"http://127.0.0.1:{port}/v1/labels", "--", body.content_type]
+    command += ["-s", str(SCRIPT), f"http://127.0.0.1:{port}{path}", "--", body.content_type]
     command += [str(file) for file in body.files]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     measured = json.loads(printed.splitlines()[-1])

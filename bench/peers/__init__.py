@@ -1,0 +1,1 @@
+"""Rótulo beside the servers that others use for the same job."""
