@@ -36,8 +36,8 @@ from rich.console import Console
 
 from bench.limit import Work, cpu_ms, in_process_limit
 from bench.pictures import LARGE, MEDIUM, SMALL, Kind, draw
-from bench.watching import watched
 from bench.stand_in import write_stand_in
+from bench.watching import watched
 from service.bundles import Bundle, find_bundles, load_bundle
 from service.cores import usable_cores
 from service.settings import SHIPPED_BUNDLES
