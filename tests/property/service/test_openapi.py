@@ -3,7 +3,7 @@
 Schemathesis draws the requests from the document; the images, and what almost fits, are ours. The
 same requests every time. Others each time, and many more, for some minutes::
 
-    pytest -m slow tests/property/service/test_api.py
+    pytest -m slow tests/property/service/test_openapi.py
 """
 
 from __future__ import annotations
