@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
@@ -72,6 +73,29 @@ def test_several_images_end_with_labels_or_the_reason_why_not(visitor: Visitor) 
     expect(page.locator(".card", has_text="dañada.jpg")).to_contain_text("Imagen dañada")
     expect(page.locator(".card", has_text="dañada.jpg")).to_contain_text("guárdelo otra vez")
     expect(page.locator(".card", has_text="notas.txt")).to_contain_text("Guárdela como JPEG")
+
+
+def test_a_dropped_folder_gives_the_images_in_it_and_in_its_folders(
+    visitor: Visitor, tmp_path: Path
+) -> None:
+    folder = tmp_path / "fotos"
+    (folder / "dentro").mkdir(parents=True)
+    (folder / "barco.jpg").write_bytes(drawing("barco"))
+    (folder / "dentro" / "avion.jpg").write_bytes(drawing("avion"))
+    (folder / "leame.txt").write_text("No soy una imagen", "utf-8")
+    page = visitor.open()
+    box = page.locator("#drop").bounding_box()
+    assert box is not None
+    carried = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+    protocol = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        protocol.send(
+            "Input.dispatchDragEvent",
+            {"type": kind, "x": box["x"] + 20, "y": box["y"] + 20, "data": carried},
+        )
+    expect(page.locator("#announcement")).to_have_text("2 imágenes listas para etiquetar.")
+    for name in ("barco.jpg", "avion.jpg"):
+        expect(page.locator(".card", has_text=name)).to_have_count(1)
 
 
 def test_a_pasted_image_joins_the_others(visitor: Visitor) -> None:

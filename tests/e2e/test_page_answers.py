@@ -7,12 +7,16 @@ import io
 import json
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Response, Route, expect
+from PIL import Image
+from playwright.sync_api import Browser, Page, Response, Route, expect
 
 from tests.browsing import BROKEN, Visitor, choose, decide, drawn, submit
+from tests.bundles import write_bundle
+from tests.e2e.conftest import serving
 
 pytestmark = pytest.mark.browser
 
@@ -84,6 +88,36 @@ def test_a_correction_goes_to_the_service_without_image_or_file_name(visitor: Vi
     assert sent.value.status == 200  # a changed mind
     assert body_of(sent.value)["label"] == "none"
     expect(page.get_by_role("button", name="Copiar barco.jpg")).to_be_hidden()
+
+
+def test_an_image_goes_along_only_with_consent(browser: Browser, tmp_path: Path) -> None:
+    write_bundle(tmp_path / "bundles")
+    images = tmp_path / "images"
+    with serving(
+        "--bundles", str(tmp_path / "bundles"),
+        "--feedback-url", f"sqlite:///{tmp_path / 'feedback.db'}",
+        "--feedback-images", str(images),
+    ) as address:  # fmt: skip
+        visitor = Visitor(browser, address)
+        page = visitor.open()
+        decide(page, "accept")
+        label(page, drawn(file="con.jpg"), drawn(file="sin.jpg"), done=2)
+        with page.expect_response("**/v1/feedback*") as sent:
+            correct(page, "sin.jpg", "rana")
+        assert sent.value.status == 201
+        assert not list(images.rglob("*.*"))
+
+        page.get_by_role("button", name="Corregir con.jpg").click()
+        page.get_by_label("Etiqueta correcta").select_option("rana")
+        page.get_by_label(re.compile("Acepto que se guarde")).check()
+        with page.expect_response("**/v1/feedback*") as sent:
+            page.get_by_role("button", name="Guardar").click()
+        assert sent.value.status == 201
+        (kept,) = (file for file in images.rglob("*.*") if file.is_file())
+        with Image.open(kept) as image:
+            assert max(image.size) > 1
+        visitor.contexts[0].close()
+        assert visitor.foreign == visitor.complaints == []
 
 
 def test_a_doubtful_label_is_confirmed_with_one_click(visitor: Visitor) -> None:
