@@ -1,6 +1,8 @@
 """The temperature and thresholds that ship: the run's own, or a named sibling's."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from export.errors import NotCalibrated
 from service.contract import Abstention, Familiarity
@@ -32,22 +34,38 @@ def read_calibration(run: Run, sibling: Run | None = None) -> Calibration:
         NotCalibrated: the run was fitted on all images and no sibling is named, it has its own and
             one is named, or the sibling is of another recipe or was fitted on all images too.
     """
+    source, split = calibration_source(run, sibling)
+    conditions = "Keras, float32"
+    if sibling is not None:
+        conditions += f"; {_sibling(sibling)}, not the model that ships"
+    known = None
+    if (run.folder / RECORD_FILE).is_file():
+        known = Familiarity.model_validate(run.read(RECORD_FILE))
+    return calibration_of(source.read(RECORD), split, conditions, known)
+
+
+def calibration_source(run: Run, sibling: Run | None = None) -> tuple[Run, str]:
+    """The run whose validation images were held back from it, and how that split is called.
+
+    Raises:
+        NotCalibrated: as for `read_calibration`.
+    """
     source = run if sibling is None else _checked(run, sibling)
     if source.config.fitted_on == "all":
         raise NotCalibrated(
             f"{run.folder} was fitted on all images, so it has no images to be calibrated on; name "
             "a run of the same recipe fitted on `train` by --calibration-from"
         )
-    record = source.read(RECORD)
-    split, conditions = str(record["split"]), "Keras, float32"
+    split = "validation"
     if sibling is not None:
-        config = source.config
-        which = f"the sibling run of {config.recipe.fit.epochs} epochs with seed {config.seed}"
-        split += f", by {which} fitted without these images"
-        conditions += f"; {which}, not the model that ships"
-    known = None
-    if (run.folder / RECORD_FILE).is_file():
-        known = Familiarity.model_validate(run.read(RECORD_FILE))
+        split += f", by {_sibling(sibling)} fitted without these images"
+    return source, split
+
+
+def calibration_of(
+    record: Mapping[str, Any], split: str, conditions: str, known: Familiarity | None
+) -> Calibration:
+    """The calibration that a record of `training.fit` holds."""
     thresholds = {name: record[name] for name in ("accept", "review", "coverage", "error", "n")}
     return Calibration(
         temperature=record["temperature"],
@@ -57,6 +75,10 @@ def read_calibration(run: Run, sibling: Run | None = None) -> Calibration:
         accuracy=record["accuracy"],
         conditions=conditions,
     )
+
+
+def _sibling(run: Run) -> str:
+    return f"the sibling run of {run.config.recipe.fit.epochs} epochs with seed {run.config.seed}"
 
 
 def _checked(run: Run, sibling: Run) -> Run:

@@ -4,6 +4,7 @@ ExportError
 ├── NotCalibrated      a run without a temperature of its own, and no run named to take it from
 ├── ConversionFailed   the graph cannot be made, or is not one that runs everywhere
 ├── ParityError        the file does not say what the Keras model says
+├── AccuracyFell      a quantised graph is right less often than is allowed
 └── BundleExists       there is a bundle of that name and version already
 """
 
@@ -22,6 +23,10 @@ class ConversionFailed(ExportError):
 
 class ParityError(ExportError):
     """The ONNX file and the Keras model give different answers."""
+
+
+class AccuracyFell(ExportError):
+    """A quantised graph is right less often than is allowed."""
 
 
 class BundleExists(ExportError):

@@ -135,13 +135,14 @@ def _provenance(run: Run, parameters: int) -> Provenance:
         data_sha256=data["sha256"],
         commit=environment["commit"],
         created=datetime.now(UTC).replace(microsecond=0),
-        versions={**environment["versions"], **_tool_versions()},
+        versions={**environment["versions"], **tool_versions()},
         parameters=parameters,
         epochs=float(recipe.fit.epochs),
     )
 
 
-def _tool_versions() -> dict[str, str]:
+def tool_versions() -> dict[str, str]:
+    """What is installed of the programs that make and run graphs."""
     found = {}
     for name in TOOLS:
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from training import device
 from training.batches import training_batches, validation_batches
@@ -143,21 +144,25 @@ def load_model(run: Run) -> keras.Model:
 def calibrate(run: Run, validation: Split) -> None:
     """Find temperature and thresholds on validation and write `calibration.json`."""
     logits = logits_of(load_model(run), run.config.recipe.views, validation.images)
+    run.write("calibration.json", calibration_record(run, logits, validation.labels))
+
+
+def calibration_record(
+    run: Run, logits: NDArray[np.float32], labels: NDArray[np.int64]
+) -> dict[str, object]:
+    """What `calibrate` writes, for logits [N, classes] and labels [N] of validation images."""
     # A logistic regression whose penalty was chosen by likelihood is seldom too modest.
     lowest = SUREST if run.config.recipe.fit.head else None
-    temperature = fit_temperature(logits, validation.labels, lowest=lowest)
+    temperature = fit_temperature(logits, labels, lowest=lowest)
     probabilities = softmax(logits, temperature)
-    correct = probabilities.argmax(axis=1) == validation.labels
+    correct = probabilities.argmax(axis=1) == labels
     thresholds = choose_thresholds(probabilities.max(axis=1), correct)
-    run.write(
-        "calibration.json",
-        {
-            "temperature": temperature,
-            "accuracy": float(correct.mean()),
-            "split": "validation",
-            **asdict(thresholds),
-        },
-    )
+    return {
+        "temperature": temperature,
+        "accuracy": float(correct.mean()),
+        "split": "validation",
+        **asdict(thresholds),
+    }
 
 
 def splits_of(run: Run, settings: TrainingSettings) -> Splits:

@@ -148,7 +148,8 @@ class _Bucket:
 
     def run(self, batch: Batch) -> Outputs:
         """Return the outputs of a batch of exactly this size, in the host's memory."""
-        self._input.update_inplace(batch)
+        # ONNX Runtime 1.24 copies the memory as it lies, whatever the strides say.
+        self._input.update_inplace(np.ascontiguousarray(batch))
         self._binding.synchronize_inputs()
         self._session.run_with_iobinding(self._binding, self._options)
         self._binding.synchronize_outputs()

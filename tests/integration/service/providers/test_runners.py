@@ -56,6 +56,12 @@ def test_bound_batches_of_any_size_say_what_the_session_says(bundle: Bundle, lar
             np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
+def test_a_batch_may_lie_in_memory_in_any_order(bundle: Bundle) -> None:
+    runner, batch = bound(bundle), noise(bundle, 4)
+    for ours, theirs in zip(runner.run(np.asfortranarray(batch)), runner.run(batch), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_a_batch_that_fills_its_bucket_gives_the_same_bits(bundle: Bundle) -> None:
     runner = bound(bundle)
     plain = SessionRunner(session_of(bundle), bundle.manifest)
