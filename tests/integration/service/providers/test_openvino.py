@@ -17,13 +17,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from service.bundles import Bundle, load_bundle
 from service.classifier import OnnxClassifier
-from service.providers.openvino import openvino_obstacle
 from service.providers.options import ProviderOptions
 from tests.bundles import manifest_of, write_knowing_bundle, write_parts
 
-pytestmark = pytest.mark.skipif(
-    openvino_obstacle() is not None, reason="this environment has no OpenVINO: make openvino"
-)
+pytestmark = pytest.mark.openvino
 
 
 def network(folder: Path, activation: str) -> Bundle:
