@@ -66,7 +66,7 @@ peers: $(DEV_VENV)/.locked  ## measure the service beside Mosec, LitServe, Bento
 	$(DEV)/python -m bench.peers $(PEERS)
 
 openvino: $(OPENVINO_VENV)/.installed  ## prove the OpenVINO provider, in an environment of its own
-	$(OPENVINO_VENV)/bin/python -m pytest -m "openvino or not (slow or audit or openvino)" tests/unit/service/providers tests/integration/service/providers
+	$(OPENVINO_VENV)/bin/python -m pytest -m "not slow and not audit" tests/unit/service/providers tests/integration/service/providers
 
 image: $(DEV_VENV)/.locked  ## build the image (TARGET=cuda, TAG=NAME, DEBIAN_DIGEST=sha256:…, ENGINE=podman)
 	$(ENGINE) build --target $(TARGET) --tag $(TAG) \
