@@ -119,4 +119,6 @@ def as_invalid_parameter(error: dict[str, Any]) -> InvalidParameter:
     reason = _REASONS.get(error["type"])
     facts = error.get("ctx", {})
     filled = reason and Wording(reason.es.format(**facts), reason.en.format(**facts))
-    return InvalidParameter(str(error["loc"][-1]), filled)
+    # After a parameter's own name Pydantic may tell which of the types that it may have was tried.
+    *_, name = error["loc"][:2]
+    return InvalidParameter(str(name), filled)
