@@ -25,6 +25,11 @@ class Admission:
         self.bytes = 0
         self._retry_after = retry_after
 
+    @property
+    def is_full(self) -> bool:
+        """Return whether all places are taken."""
+        return self.images >= self.max_images
+
     @contextmanager
     def image(self) -> Iterator[None]:
         """Hold the place of one image.
@@ -32,7 +37,7 @@ class Admission:
         Raises:
             Overloaded: all places are taken.
         """
-        if self.images >= self.max_images:
+        if self.is_full:
             raise Overloaded(self._retry_after())
         self.images += 1
         try:

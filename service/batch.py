@@ -34,6 +34,7 @@ async def label_files(request: Request, query: LabelQuery, labeller: Labeller) -
     settings = state.settings
     asked = label_request(query, labeller.manifest)
     limits = upload_limits(settings, max_files=settings.max_batch_files)
+    labeller.ensure_place()
     with labeller.held(), state.admission.upload(settings.max_batch_bytes) as upload:
         files = await read_files(request, upload, limits)
         await state.access.charge(request.scope, len(files) - 1, already=1)

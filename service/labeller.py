@@ -112,6 +112,7 @@ class Labeller:
         self._queue.employ(self._batcher)
         self._shared = shared
         self._decoding = shared.decoding
+        self._coming = 0  # images that are being decoded, each of which will want a place
         self._holders = 0
         self._let_go = asyncio.Event()
         self._let_go.set()
@@ -156,6 +157,18 @@ class Labeller:
         """Return how many seconds who is refused now should wait: each a turn of its own."""
         return self._shared.book_turn(self._batcher)
 
+    def ensure_place(self) -> None:
+        """Pass while there is a place for one image more; asked before an upload is read.
+
+        An image that is being decoded has its place in the queue already, so that none is decoded
+        only to be refused.
+
+        Raises:
+            Overloaded: as many images are in flight, or wait for the session, as may.
+        """
+        if self._admission.is_full or self._coming + self._batcher.depth >= self._max_queue:
+            raise Overloaded(self.book_turn())
+
     async def label(
         self, image: bytes | Pixels, asked: LabelRequest, *, deadline: float = math.inf
     ) -> LabelledImage:
@@ -174,6 +187,7 @@ class Labeller:
         """
         loop = asyncio.get_running_loop()
         deadline = min(deadline, loop.time() + self._timeout)
+        self.ensure_place()
         with self._admission.image():
             self._refuse_hopeless(deadline - loop.time())
             submitted = time.monotonic()
@@ -240,8 +254,12 @@ class Labeller:
     async def _see(self, image: bytes | Pixels, submitted: float) -> _Seen:
         """Return what the model would see of an image; pixels are that already."""
         if isinstance(image, bytes):
-            with self._decoding.one():
-                seen = await self.aside(self._decode, image)
+            self._coming += 1
+            try:
+                with self._decoding.one():
+                    seen = await self.aside(self._decode, image)
+            finally:
+                self._coming -= 1
             self._decoding.took(seen.ended - seen.started)
             return seen
         height, width, _ = image.shape

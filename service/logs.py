@@ -6,9 +6,11 @@ status and durations. Never a file name, an address, metadata or bytes of an ima
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
-from typing import Final, TextIO
+from contextlib import suppress
+from typing import Final, TextIO, cast
 
 import structlog
 from structlog.types import Processor
@@ -19,9 +21,31 @@ TALKATIVE: Final = ("PIL", "python_multipart")
 """Loggers that would write what strangers sent, such as each EXIF tag with its value."""
 
 
-def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
+class LosingStream(io.TextIOBase):
+    """Writes to another stream, and loses lines where that is full or gone.
+
+    A request is worth more than its line.
+    """
+
+    def __init__(self, behind: TextIO) -> None:
+        self._behind = behind
+
+    def write(self, text: str) -> int:
+        """Write, or lose it."""
+        with suppress(OSError):
+            self._behind.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or not."""
+        with suppress(OSError):
+            self._behind.flush()
+
+
+def configure_logging(settings: Settings, target: TextIO | None = None) -> None:
     """Send structlog's and the standard library's lines to one stream (standard error)."""
-    target = stream or sys.stderr
+    target = target or sys.stderr
+    stream = cast("TextIO", LosingStream(target))  # writing and flushing is all that they ask
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
@@ -32,10 +56,10 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(target),
+        logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(target)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

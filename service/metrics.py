@@ -123,6 +123,8 @@ class Metrics:
         self.images_bound = gauge("rotulo_images_in_flight_bound", "Images that may be in flight.")
         self.bytes_in_flight = gauge("rotulo_in_flight_bytes", "Bytes of uploads held in memory.")
         self.bytes_bound = gauge("rotulo_in_flight_bound_bytes", "Bytes that may be held.")
+        self.connections = gauge("rotulo_connections", "Connections that are open.")
+        self.connections_bound = gauge("rotulo_connections_bound", "Connections that may be open.")
         self.turns_ahead = gauge(
             "rotulo_turns_ahead_seconds", "Until when those who were refused were told to wait."
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
+import resource
 import signal
 import time
 from types import FrameType
@@ -17,12 +18,15 @@ from service.access import check_exposure
 from service.app import create_app
 from service.errors import StartupError
 from service.logs import configure_logging
-from service.protocol import BoundedProtocol
-from service.settings import Settings
+from service.protocol import RESERVED_CONNECTIONS, BoundedProtocol
+from service.settings import Settings, flag
 from service.state import ServiceState
 
 SETTLING_SECONDS: Final = 0.25
 """Between closing the port and closing idle connections: time for a request that is on its way."""
+
+OTHER_FILES: Final = 128
+"""What a process opens besides connections: libraries, databases, its own pipes."""
 
 _log = structlog.get_logger()
 
@@ -83,6 +87,7 @@ def serve(settings: Settings) -> int:
         failures.append(failure)
         server.should_exit = True
 
+    _allow_files(settings)
     try:
         check_exposure(settings)
         app = create_app(settings, on_failure=stop)
@@ -98,6 +103,24 @@ def serve(settings: Settings) -> int:
         else:
             _log.error("cannot start", exc_info=failure)
     return 1 if failures else 0
+
+
+def _allow_files(settings: Settings) -> None:
+    """Let the process open as many files as its connections need, as far as the system lets it."""
+    wanted = settings.max_connections + RESERVED_CONNECTIONS + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unbounded = resource.RLIM_INFINITY
+    allowed = wanted if hard == unbounded else min(wanted, hard)
+    if soft != unbounded and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        _log.warning(
+            "few files",
+            limit=hard,
+            wanted=wanted,
+            advice=f"raise `ulimit -n`, or lower {flag('max_connections')}: above the limit new "
+            "clients wait unanswered",
+        )
 
 
 def _config(settings: Settings, state: ServiceState, app: Any) -> uvicorn.Config:  # noqa: ANN401

@@ -116,6 +116,12 @@ class Settings(BaseSettings):
         description="Bytes in which answers to images that come again are kept; 0 keeps none, "
         "because who has a picture could tell by the time of an answer that it was sent before.",
     )
+    max_connections: int = Field(
+        1000,
+        ge=1,
+        le=1_000_000,
+        description="Connections open at once; above it, 503, save for probes and metrics.",
+    )
     max_upload_bytes: int = Field(20 * MIB, ge=1, description="Bytes of one image; above it, 413.")
     max_batch_files: int = Field(
         32, ge=1, le=10_000, description="Files in one request to `/v1/labels/batch`."

@@ -45,7 +45,7 @@ class ServiceState:
         self.admission = Admission(
             max_images=settings.max_images_in_flight,
             max_bytes=settings.max_bytes_in_flight,
-            retry_after=self._retry_after,
+            retry_after=self.book_turn,
         )
         self.explainer = Explainer(settings, self.admission, metrics)
         self.feedback = (
@@ -62,6 +62,7 @@ class ServiceState:
         metrics.queue_bound.set(settings.max_queue)
         metrics.images_bound.set(settings.max_images_in_flight)
         metrics.bytes_bound.set(settings.max_bytes_in_flight)
+        metrics.connections_bound.set(settings.max_connections)
         metrics.watch(
             images=lambda: self.admission.images,
             held=lambda: self.admission.bytes,
@@ -105,6 +106,11 @@ class ServiceState:
             UnknownModel: no such model is in service.
         """
         return self.models.find(name, version)
+
+    def book_turn(self) -> float:
+        """Return how many seconds who is refused now should wait, whatever it was sent for."""
+        models = self._reloader.models
+        return models.book_turn() if models else _RETRY_WITHOUT_MODEL
 
     def start(self) -> None:
         """Begin what runs beside the requests."""
@@ -157,10 +163,6 @@ class ServiceState:
         await self.access.close()
         if self.tracer is not None:
             await asyncio.to_thread(self.tracer.close)
-
-    def _retry_after(self) -> float:
-        models = self._reloader.models
-        return models.book_turn() if models else _RETRY_WITHOUT_MODEL
 
     def _employ(self, classifier: Classifier) -> Labeller:
         return Labeller(classifier, self.settings, self.admission, self._shared)

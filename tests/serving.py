@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import httpx
 import numpy as np
+import uvicorn
 from fastapi import FastAPI
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
@@ -20,6 +21,7 @@ from service.app import create_app
 from service.classifier import Classifier
 from service.contract import Manifest
 from service.loading import load_classifier
+from service.protocol import BoundedProtocol
 from service.reloading import ClassifierFactory
 from service.settings import Settings
 from service.state import ServiceState
@@ -89,6 +91,27 @@ class Background:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(RESCUE_SECONDS)
         self._loop.close()
+
+
+@asynccontextmanager
+async def listening(served: Served) -> AsyncIterator[int]:
+    """Open a port of the application, with its own HTTP protocol; give its number."""
+    config = uvicorn.Config(
+        served.app, log_config=None, access_log=False, server_header=False, ws="none"
+    )
+    config.load()
+    state = uvicorn.server.ServerState()
+
+    def connect() -> BoundedProtocol:
+        return BoundedProtocol(served.state, config=config, server_state=state, app_state={})
+
+    server = await asyncio.get_running_loop().create_server(connect, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+        for connection in tuple(state.connections):
+            connection.transport.abort()
+        if state.tasks:
+            await asyncio.wait(state.tasks)
 
 
 class Gated:

@@ -53,6 +53,7 @@ async def infer(request: Request, labeller: Labeller) -> Response:
     if request.headers.get("content-encoding", "identity") != "identity":
         raise UnsupportedMediaType
     header_bytes = _header_bytes(request)
+    labeller.ensure_place()
     with labeller.held(), state.admission.upload(settings.max_batch_bytes) as upload:
         if header_bytes is None:
             upload.max_bytes = min(upload.max_bytes, settings.max_upload_bytes)

@@ -12,6 +12,7 @@ from service.deadlines import TAKES_DEADLINE, deadline_of
 from service.explain import ExplanationsOff, class_of, in_words
 from service.guard import GuardedRoute, needs
 from service.i18n import load_catalogues
+from service.labeller import Labeller
 from service.multipart import FORM_OVERHEAD_BYTES
 from service.openapi import one_image_body, problems
 from service.presence import ClientPresence
@@ -38,10 +39,17 @@ async def explain_label(request: Request, query: Annotated[ExplanationQuery, Que
 
     It costs some forty labellings, so that few run at a time: be ready for a 503.
     """
+    return await answer_explanation(request, query, state_of(request).labeller)
+
+
+async def answer_explanation(
+    request: Request, query: ExplanationQuery, labeller: Labeller
+) -> Response:
+    """Explain a label of the one image of a request by a model that was just looked up."""
     state = state_of(request)
     state.explainer.ensure_place()
-    labeller, settings = state.labeller, state.settings
-    manifest = labeller.manifest
+    labeller.ensure_place()
+    settings, manifest = state.settings, labeller.manifest
     wanted = class_of(query.label, manifest)
     room = settings.max_upload_bytes + FORM_OVERHEAD_BYTES
     with labeller.held(), state.admission.upload(room) as upload:

@@ -94,7 +94,12 @@ async def label_images(request: Request, query: Annotated[LabelQuery, Query()]) 
     Each has its item in the answer, in the same order: a labelling, or the problem that it would
     have had alone. When the service is too busy for every one of them, the whole is a problem.
     """
-    answer = await label_files(request, query, state_of(request).labeller)
+    return await answer_images(request, query, state_of(request).labeller)
+
+
+async def answer_images(request: Request, query: LabelQuery, labeller: Labeller) -> Response:
+    """Label the images of a request's form with a model that was just looked up."""
+    answer = await label_files(request, query, labeller)
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
@@ -104,6 +109,7 @@ async def answer_image(request: Request, query: LabelQuery, labeller: Labeller) 
     settings = state.settings
     asked = label_request(query, labeller.manifest)
     room = settings.max_upload_bytes + FORM_OVERHEAD_BYTES
+    labeller.ensure_place()
     with labeller.held(), state.admission.upload(room) as upload:
         image = await read_image(request, upload, upload_limits(settings, max_files=1))
         read_seconds = time.perf_counter() - started

@@ -8,17 +8,29 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from service.answers import model_detail, model_list
 from service.deadlines import TAKES_DEADLINE
-from service.errors import InternalError, NotReady, UnknownModel
+from service.errors import DeadlineExceeded, InternalError, NotReady, UnknownModel
+from service.explain import ExplanationsOff
 from service.guard import GuardedRoute, needs
-from service.openapi import one_image_body, problems
-from service.routes.labels import OF_AN_IMAGE, OF_AN_UPLOAD, answer_image
-from service.schemas import LabelQuery, LabelsAnswer, ModelDetail, ModelList
+from service.openapi import many_images_body, one_image_body, problems
+from service.routes.explanations import answer_explanation
+from service.routes.labels import OF_AN_IMAGE, OF_AN_UPLOAD, answer_image, answer_images
+from service.schemas import (
+    BatchAnswer,
+    ExplanationAnswer,
+    ExplanationQuery,
+    LabelQuery,
+    LabelsAnswer,
+    ModelDetail,
+    ModelList,
+)
 from service.state import state_of
 
 router = APIRouter(tags=["models"], route_class=GuardedRoute)
 
 _OF_A_LOOK_UP = problems(UnknownModel, InternalError, NotReady)
 _OF_LABELLING = problems(UnknownModel, *OF_AN_UPLOAD, *OF_AN_IMAGE)
+_OF_A_BATCH = problems(UnknownModel, *OF_AN_UPLOAD, DeadlineExceeded)
+_OF_EXPLAINING = problems(UnknownModel, ExplanationsOff, *OF_AN_UPLOAD, *OF_AN_IMAGE)
 
 Version = Annotated[str, Path(description="A version, or `latest` for the newest one served.")]
 
@@ -94,3 +106,67 @@ async def label_by_version(
 ) -> Response:
     """As `/v1/labels`, by exactly this version: another one never takes its place."""
     return await answer_image(request, query, state_of(request).model(name, version))
+
+
+@router.post(
+    "/v1/models/{name}/labels/batch",
+    summary="Label several images by a model",
+    response_model=BatchAnswer,
+    responses=_OF_A_BATCH,
+    openapi_extra=many_images_body(),
+    dependencies=[TAKES_DEADLINE],
+)
+@needs("label")
+async def label_batch_by_model(
+    request: Request, name: str, query: Annotated[LabelQuery, Query()]
+) -> Response:
+    """As `/v1/labels/batch`, by the newest version of this model that is served."""
+    return await answer_images(request, query, state_of(request).model(name))
+
+
+@router.post(
+    "/v1/models/{name}/versions/{version}/labels/batch",
+    summary="Label several images by one version of a model",
+    response_model=BatchAnswer,
+    responses=_OF_A_BATCH,
+    openapi_extra=many_images_body(),
+    dependencies=[TAKES_DEADLINE],
+)
+@needs("label")
+async def label_batch_by_version(
+    request: Request, name: str, version: Version, query: Annotated[LabelQuery, Query()]
+) -> Response:
+    """As `/v1/labels/batch`, by exactly this version."""
+    return await answer_images(request, query, state_of(request).model(name, version))
+
+
+@router.post(
+    "/v1/models/{name}/explanations",
+    summary="Explain a label of one image by a model",
+    response_model=ExplanationAnswer,
+    responses=_OF_EXPLAINING,
+    openapi_extra=one_image_body(),
+    dependencies=[TAKES_DEADLINE],
+)
+@needs("label")
+async def explain_by_model(
+    request: Request, name: str, query: Annotated[ExplanationQuery, Query()]
+) -> Response:
+    """As `/v1/explanations`, by the newest version of this model that is served."""
+    return await answer_explanation(request, query, state_of(request).model(name))
+
+
+@router.post(
+    "/v1/models/{name}/versions/{version}/explanations",
+    summary="Explain a label of one image by one version of a model",
+    response_model=ExplanationAnswer,
+    responses=_OF_EXPLAINING,
+    openapi_extra=one_image_body(),
+    dependencies=[TAKES_DEADLINE],
+)
+@needs("label")
+async def explain_by_version(
+    request: Request, name: str, version: Version, query: Annotated[ExplanationQuery, Query()]
+) -> Response:
+    """As `/v1/explanations`, by exactly this version."""
+    return await answer_explanation(request, query, state_of(request).model(name, version))

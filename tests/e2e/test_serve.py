@@ -21,6 +21,7 @@ import pytest
 from service.keys import new_key
 from service.providers.cuda import cuda_obstacle
 from tests.bundles import write_bundle
+from tests.e2e.conftest import free_port, wait_until_ready
 from tests.pictures import encode, quarters
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -126,6 +127,26 @@ def test_a_head_without_end_is_refused(bundles: Path) -> None:
         connection.sendall(b"GET /livez HTTP/1.1\r\nx: " + b"x" * 80_000)
         answer = connection.recv(65536)
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+def test_a_log_on_a_full_disk_costs_lines_and_no_requests(bundles: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "service", "serve", "--bundles", str(bundles)]
+    with open("/dev/full", "w") as full:  # noqa: PTH123  # every write to it fails with ENOSPC
+        process = subprocess.Popen([*command, "--port", str(port)], cwd=ROOT, stderr=full)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        wait_until_ready(address, process)
+        image = encode(quarters(64, 48), "PNG")
+        answers = [
+            httpx.post(f"{address}/v1/labels", content=image, headers=HEADERS) for _ in "123"
+        ]
+        process.terminate()
+        assert process.wait(RESCUE_SECONDS) == 0
+    finally:
+        process.kill()
+        process.wait(RESCUE_SECONDS)
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
 
 
 def test_a_client_that_says_nothing_is_hung_up_on(bundles: Path) -> None:

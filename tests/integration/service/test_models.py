@@ -49,9 +49,26 @@ async def test_each_model_answers_under_its_name_and_version(
         ):
             model = (await label(served, png, path)).json()["model"]
             answers[path] = f"{model['name']}/{model['version']}"
+        for path in ("/v1/models/pets", "/v1/models/linear/versions/1"):
+            files = [("file", ("x", png))] * 2
+            batch = await served.client.post(f"{path}/labels/batch", files=files)
+            (model,) = {
+                str(item["model"]): item["model"] for item in batch.json()["items"]
+            }.values()
+            answers[f"{path}/labels/batch"] = f"{model['name']}/{model['version']}"
+            model = (await label(served, png, f"{path}/explanations")).json()["model"]
+            answers[f"{path}/explanations"] = f"{model['name']}/{model['version']}"
         missing = [
-            (await label(served, png, f"/v1/models/{name}/labels")).status_code
-            for name in ("cats", "linear/versions/3", "pets/versions/2")
+            (await label(served, png, f"/v1/models/{name}")).status_code
+            for name in (
+                "cats/labels",
+                "linear/versions/3/labels",
+                "pets/versions/2/labels",
+                "cats/labels/batch",
+                "cats/explanations",
+                "pets/versions/2/labels/batch",
+                "pets/versions/2/explanations",
+            )
         ]
         listed = (await served.client.get("/v1/models")).json()["models"]
         versions = (await served.client.get("/v1/models/linear/versions")).json()["models"]
@@ -59,8 +76,11 @@ async def test_each_model_answers_under_its_name_and_version(
         newest = (await served.client.get("/v1/models/linear")).json()
         nothing = await served.client.get("/v1/models/cats/versions")
         bound = served.value("rotulo_queue_bound")
-    assert list(answers.values()) == ["linear/2", "linear/2", "linear/1", "linear/2", "pets/1"]
-    assert missing == [404, 404, 404]
+    assert list(answers.values()) == [
+        *("linear/2", "linear/2", "linear/1", "linear/2", "pets/1"),
+        *("pets/1", "pets/1", "linear/1", "linear/1"),
+    ]
+    assert missing == [404] * 7
     assert [(m["name"], m["version"], m["default"]) for m in listed] == [
         ("linear", "1", False),
         ("linear", "2", True),

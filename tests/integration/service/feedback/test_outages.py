@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from service.feedback.database import connect
 from service.feedback.recorder import MAX_PENDING
@@ -124,3 +125,36 @@ async def test_tables_of_a_later_version_are_left_alone(
     engine.dispose()
     async with running(settings) as served:
         assert (await served.client.post(PATH, json=body())).status_code == 503
+
+
+async def test_a_full_disk_is_a_503_for_corrections_and_nothing_to_labelling(
+    settings: Settings, url: str, store: CorrectionStore, png: bytes
+) -> None:
+    """SQLite's own bound on pages stands for the disk: it says the same of both."""
+    if not url.startswith("sqlite"):
+        pytest.skip("the disk of a PostgreSQL is another machine's")
+    store.ready()
+    bounds = {"pages": "PRAGMA max_page_count=1"}  # it never goes below what there is
+
+    def bound(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute(bounds["pages"])
+
+    async with running(settings) as served:
+        assert served.state.feedback is not None
+        await served.state.feedback.purged.wait()
+        engine = served.state.feedback.store._engine
+        engine.dispose()
+        event.listen(engine, "connect", bound)
+        answers = [await served.client.post(PATH, json=body(n)) for n in range(200)]
+        assert await labelling_works(served, png)
+        bounds["pages"] = "PRAGMA max_page_count=100000"
+        engine.dispose()
+        well_again = await served.client.post(PATH, json=body(1000))
+    refused = [answer for answer in answers if answer.status_code != 201]
+    assert refused
+    assert {answer.status_code for answer in refused} == {503}
+    assert {answer.json()["type"] for answer in refused} == {
+        "urn:rotulo:problem:feedback-unavailable"
+    }
+    assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
+    assert well_again.status_code == 201
