@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from training.familiarity import read_reference, with_features, write_familiarit
 from training.fit import load_model
 from training.pairing import pair
 from training.recipe import Airbench, Pair
+from training.report import gather, render
 from training.run import Run
 from training.settings import TrainingSettings
 
@@ -42,6 +44,11 @@ def test_the_pair_says_what_both_say_together(
 ) -> None:
     second = finished(write_run(tmp_path / "second", WIDE, seed=1), 0.5)
     paired = pair(first, second, tmp_path / "pair", settings, share=0.6)
+    environment = paired.read("environment.json") | {"device": "CPU (X)", "precision": "float32"}
+    paired.write("environment.json", environment)
+    page = render(gather(paired, settings, None, date(2026, 11, 22)))
+    assert "junta dos redes ya ajustadas" in page
+    assert "Épocas hechas" not in page
     model = load_model(Run.open(tmp_path / "pair"))
     one, two = load_model(first)(IMAGES).numpy(), load_model(second)(IMAGES).numpy()
     expected = 0.6 / 2.0 * one + 0.4 / 0.5 * two
