@@ -88,6 +88,9 @@ def watched(
         prometheus.wait_for("sum(rotulo_images_total) == 0")
         send_traffic(port)
         prometheus.wait_for(f"sum(rotulo_images_total) == {PICTURES + 3}")
+        # A counter that is born at its last value has no rate: it has to be seen growing.
+        send_traffic(port)
+        prometheus.wait_for(f"sum(rotulo_images_total) == {2 * (PICTURES + 3)}")
         for reason in ("overloaded", "unsupported-image"):
             prometheus.wait_for(f'job_reason:rotulo_rejections:rate10m{{reason="{reason}"}}')
         for rule in RULES:

@@ -74,7 +74,8 @@ async def connect() -> AsyncIterator[Connect]:
 
     yield one
     for writer in writers:
-        writer.transport.abort()
+        if not writer.is_closing():
+            writer.transport.abort()
     for writer in writers:
         with suppress(ConnectionError):
             await writer.wait_closed()

@@ -43,7 +43,11 @@ class Ledger:
         request.body([chunk], more=True)
         request.leave()
         await request.start()
-        self.requests["/v1/labels", "POST", "499"] += 1
+        # Where there is no place it is refused before anybody sees that it left.
+        refused = request.status is not None
+        self.requests["/v1/labels", "POST", str(request.status or 499)] += 1
+        if refused:
+            self.problems[("overloaded",)] += 1
 
 
 async def test_metrics_equal_the_clients_ledger(settings: Settings, png: bytes) -> None:

@@ -127,12 +127,11 @@ async def test_tables_of_a_later_version_are_left_alone(
         assert (await served.client.post(PATH, json=body())).status_code == 503
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # another's disk is its own affair
 async def test_a_full_disk_is_a_503_for_corrections_and_nothing_to_labelling(
-    settings: Settings, url: str, store: CorrectionStore, png: bytes
+    settings: Settings, store: CorrectionStore, png: bytes
 ) -> None:
     """SQLite's own bound on pages stands for the disk: it says the same of both."""
-    if not url.startswith("sqlite"):
-        pytest.skip("the disk of a PostgreSQL is another machine's")
     store.ready()
     bounds = {"pages": "PRAGMA max_page_count=1"}  # it never goes below what there is
 
