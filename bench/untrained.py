@@ -152,6 +152,7 @@ def untrained_bundle(folder: Path) -> Bundle:
             "provenance": provenance,
             "figures": (),
             "baseline": None,
+            "abstention": shipped.abstention.model_copy(update={"familiarity": None}),
         }
     )
     path = folder / NAME / "1"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Iterable
 
 from service.contract import Manifest
 from service.errors import InvalidParameter
+from service.identifiers import identifier
 from service.labeller import LabelledImage, Labeller, LabelRequest
 from service.schemas import (
     ImageFacts,
@@ -47,7 +47,7 @@ def labels_answer(
     """Return the answer for one image; ``started`` is a ``time.perf_counter()``."""
     labelling = labelled.labelling
     return LabelsAnswer(
-        id=uuid.uuid4().hex,
+        id=identifier(),
         model=model_ref(manifest),
         decision=labelling.decision.value,
         labels=tuple(

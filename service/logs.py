@@ -7,10 +7,11 @@ status and durations. Never a file name, an address, metadata or bytes of an ima
 from __future__ import annotations
 
 import io
+import json
 import logging
 import sys
 from contextlib import suppress
-from typing import Final, TextIO, cast
+from typing import Any, Final, TextIO, cast
 
 import structlog
 from structlog.types import Processor
@@ -19,6 +20,9 @@ from service.settings import Settings
 
 TALKATIVE: Final = ("PIL", "python_multipart")
 """Loggers that would write what strangers sent, such as each EXIF tag with its value."""
+
+# Once made: json.dumps makes one for every line.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=repr)
 
 
 class LosingStream(io.TextIOBase):
@@ -77,4 +81,9 @@ def _renderer(settings: Settings, stream: TextIO) -> Processor:
     pretty = settings.log_format == "pretty" or (settings.log_format == "auto" and stream.isatty())
     if pretty:
         return structlog.dev.ConsoleRenderer(colors=stream.isatty())
-    return structlog.processors.JSONRenderer(ensure_ascii=False)
+    return structlog.processors.JSONRenderer(serializer=_as_json)
+
+
+def _as_json(line: dict[str, Any], **_: object) -> str:
+    """Return a line as JSON; what it has no form for stands there as Python shows it."""
+    return _ENCODER.encode(line)

@@ -8,6 +8,7 @@ so that whoever has the answer finds it in the next scrape.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Final
 
 from prometheus_client import (
@@ -75,6 +76,10 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        # Looking a series up costs more than counting; there are few, and none of these ever goes.
+        self._request_series = cache(self._requests.labels)
+        self._latency_series = cache(self._latency.labels)
+        self._stage_series = cache(self._stages.labels)
         self._register_batches(registry)
         self._rejections = Counter(
             "rotulo_rejections",
@@ -161,8 +166,8 @@ class Metrics:
     def count_request(self, route: str, method: str, status: str, seconds: float) -> None:
         """Count one request that ended."""
         known = method if method in _METHODS else "other"
-        self._requests.labels(route, known, status).inc()
-        self._latency.labels(route).observe(seconds)
+        self._request_series(route, known, status).inc()
+        self._latency_series(route).observe(seconds)
 
     def count_image(
         self, manifest: Manifest, labelling: Labelling, stages: Mapping[str, float]
@@ -170,7 +175,7 @@ class Metrics:
         """Count one image whose labelling is part of an answer, with its seconds in each stage."""
         self.models.count(manifest, labelling)
         for stage, seconds in stages.items():
-            self._stages.labels(stage).observe(seconds)
+            self._stage_series(stage).observe(seconds)
 
     def count_rejection(self, reason: str) -> None:
         """Count one problem that is an answer, or part of one; the reason is the error's slug."""

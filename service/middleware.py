@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-import uuid
+from collections.abc import Iterable
 from typing import Final
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import NotReady
+from service.identifiers import identifier
 from service.metrics import CLIENT_LEFT, UNMATCHED
 from service.presence import ClientLeft
 from service.problems import answer_problem
@@ -39,6 +39,10 @@ DEFAULT_HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 """On every answer whose route did not set its own."""
+
+_DEFAULTS: Final = tuple(
+    (name.lower().encode(), value.encode()) for name, value in DEFAULT_HEADERS.items()
+)
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _log = structlog.get_logger()
@@ -83,7 +87,7 @@ class _Exchange:
         self._finished = False
         headers = HTTPConnection(scope).headers
         given = headers.get("x-request-id", "")
-        self.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        self.request_id = given if _REQUEST_ID.fullmatch(given) else identifier()
         self.trace = trace_of(headers, sample=state.tracer is not None)
         scope.setdefault("state", {}).update(request_id=self.request_id, trace=self.trace)
 
@@ -91,20 +95,26 @@ class _Exchange:
         """Pass a part of the answer on; with its last part, the request has ended."""
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-ID"] = self.request_id
-            headers.update(self.trace.fields())
-            if stages := self._scope["state"].get("stages"):
-                headers["Server-Timing"] = server_timing(stages)
-            headers.update(self._scope["state"].get("fields", {}))
-            for name, value in DEFAULT_HEADERS.items():
-                headers.setdefault(name, value)
-            if self._state.leaving:
-                # So that no client finds its idle connection closed as it sends the next request.
-                headers["Connection"] = "close"
+            message["headers"] = self._headers(message.get("headers", ()))
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
             self.finish()
         await self._send(message)
+
+    def _headers(self, given: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Return a route's headers with ours, which stand in the place of its own of that name."""
+        kept = self._scope["state"]
+        ours = {"x-request-id": self.request_id, **self.trace.fields(), **kept.get("fields", {})}
+        if stages := kept.get("stages"):
+            ours["server-timing"] = server_timing(stages)
+        if self._state.leaving:
+            # So that no client finds its idle connection closed as it sends the next request.
+            ours["connection"] = "close"
+        raw = {name.lower().encode(): value.encode("latin-1") for name, value in ours.items()}
+        headers = [(name, value) for name, value in given if name not in raw]
+        present = {name for name, _ in headers}
+        headers += raw.items()
+        headers += (default for default in _DEFAULTS if default[0] not in present)
+        return headers
 
     async def answer(self, error: Exception) -> None:
         """Answer with a problem, where the answer has not begun."""

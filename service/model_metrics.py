@@ -8,6 +8,7 @@ labels; nothing that a client sends becomes a series.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -76,6 +77,11 @@ class ModelMetrics:
             "rotulo_baseline_score_share", "Share of best scores up to le, 0 to 1.", *_MODEL, "le"
         )
 
+        # Looking a series up costs more than counting; there are as many as the models have.
+        self._image_series = cache(self._images.labels)
+        self._label_series = cache(self._labels.labels)
+        self._score_series = cache(self._scores.labels)
+
     def watch_draining(self, count: Callable[[], int]) -> None:
         """Read how many models wait for their last requests, at each scrape."""
         self._draining.set_function(count)
@@ -122,10 +128,12 @@ class ModelMetrics:
             self._baseline_scores,
         ):
             metric.remove_by_labels(model)
+        for known in (self._image_series, self._label_series, self._score_series):
+            known.cache_clear()
 
     def count(self, manifest: Manifest, labelling: Labelling) -> None:
         """Count one image whose labelling is part of an answer."""
-        model = (manifest.name, manifest.version)
-        self._images.labels(*model, labelling.decision).inc()
-        self._labels.labels(*model, manifest.labels[labelling.best].id).inc()
-        self._scores.labels(*model).observe(labelling.best_score)
+        model = manifest.ref
+        self._image_series(*model, labelling.decision).inc()
+        self._label_series(*model, manifest.labels[labelling.best].id).inc()
+        self._score_series(*model).observe(labelling.best_score)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Final
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -11,6 +10,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from service.identifiers import identifier
 from service.trace_context import TraceContext
 from service.tracing import EXPORT_SECONDS, MAX_QUEUED_SPANS, EndedRequest, wall_clock_ns
 from service.version import VERSION
@@ -56,7 +56,7 @@ class OtlpTracer:
             self._processor.on_end(
                 ReadableSpan(
                     name=stage.name,
-                    context=_context(trace.trace_id, secrets.token_hex(8)),
+                    context=_context(trace.trace_id, identifier(8)),
                     parent=own,
                     resource=self._resource,
                     kind=SpanKind.INTERNAL,

@@ -12,7 +12,6 @@ away the answer that it has not read yet: a broken pipe in the place of a 413.
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
@@ -20,6 +19,7 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.errors import BadRequest, Overloaded, RotuloError
+from service.identifiers import identifier
 from service.metrics import UNMATCHED
 from service.problems import MEDIA_TYPE, problem_of
 from service.state import ServiceState
@@ -141,7 +141,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _answer(self, error: RotuloError) -> None:
         """Answer before there is a request that the application could see."""
-        body = problem_of(error, DEFAULT_LANG, uuid.uuid4().hex).model_dump_json().encode()
+        body = problem_of(error, DEFAULT_LANG, identifier()).model_dump_json().encode()
         status = HTTPStatus(error.status)
         fields = {
             "content-type": MEDIA_TYPE,

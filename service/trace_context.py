@@ -7,11 +7,12 @@ our part of it, so that whoever has an answer finds its log line and its spans.
 from __future__ import annotations
 
 import re
-import secrets
 from dataclasses import dataclass
 from typing import Final
 
 from starlette.datastructures import Headers
+
+from service.identifiers import identifier
 
 TRACEPARENT: Final = "traceparent"
 TRACESTATE: Final = "tracestate"
@@ -45,11 +46,11 @@ class TraceContext:
 
 def trace_of(headers: Headers, *, sample: bool) -> TraceContext:
     """Return the trace that a request names; ``sample`` says whether a new one is recorded."""
-    span_id = _identifier(8)
+    span_id = identifier(8)
     given = headers.getlist(TRACEPARENT)
     found = _PARENT.fullmatch(given[0]) if len(given) == 1 else None
     if found is None or not _is_sound(found):
-        return TraceContext(_identifier(16), span_id, None, sample, "")
+        return TraceContext(identifier(16), span_id, None, sample, "")
     state = ",".join(headers.getlist(TRACESTATE))
     return TraceContext(
         trace_id=found["trace"],
@@ -67,8 +68,3 @@ def _is_sound(found: re.Match[str]) -> bool:
     if found["version"] == _FIRST_VERSION and found["more"]:
         return False
     return bool(found["trace"].strip("0") and found["span"].strip("0"))
-
-
-def _identifier(size: int) -> str:
-    """Return a random identifier of so many bytes, in hexadecimal, never all zeros."""
-    return secrets.token_hex(size - 1) + f"{1 + secrets.randbelow(255):02x}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -95,6 +95,14 @@ async def label_images(request: Request, query: Annotated[LabelQuery, Query()]) 
     have had alone. When the service is too busy for every one of them, the whole is a problem.
     """
     return await answer_images(request, query, state_of(request).labeller)
+
+
+LABEL_ROUTE: Final = next(
+    route
+    for route in router.routes
+    if isinstance(route, GuardedRoute) and route.endpoint is label_image
+)
+"""The route of ``label_image``."""
 
 
 async def answer_images(request: Request, query: LabelQuery, labeller: Labeller) -> Response:
