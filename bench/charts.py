@@ -24,6 +24,7 @@ INK: Final = "#0A132D"
 
 def draw_charts(network: Network, folder: Path) -> None:
     """Write a network's charts."""
+    folder.mkdir(parents=True, exist_ok=True)
     # The same identifiers in the file each time, and text that stays text.
     with mpl.rc_context({"svg.hashsalt": "rotulo", "svg.fonttype": "none", "font.size": 9}):
         _save(_peers(network), folder / network.chart("peers"))
