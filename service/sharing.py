@@ -16,6 +16,7 @@ from service.backlog import Backlog
 from service.batcher import Batcher
 from service.cores import usable_cores
 from service.evidence_cache import EvidenceCache
+from service.giving_way import give_way
 from service.metrics import Metrics
 from service.settings import Settings
 from service.stages import StageSpan
@@ -53,9 +54,9 @@ class Shared:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.workers = settings.inference_threads or usable_cores()
         decode_threads = settings.decode_threads or usable_cores()
-        self.decoders = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
+        self.decoders = ThreadPoolExecutor(decode_threads, "decode", give_way)
         self.decoding = Backlog(decode_threads)
-        self._inference = ThreadPoolExecutor(self.workers, "inference")
+        self._inference = ThreadPoolExecutor(self.workers, "inference", give_way)
         self.cache = (
             EvidenceCache[Evidence](settings.cache_bytes, metrics) if settings.cache_bytes else None
         )

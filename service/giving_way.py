@@ -1,0 +1,30 @@
+"""Threads that compute give way to the event loop.
+
+On Linux each thread has a nice value of its own. The loop has little to do for one image and all
+clients wait for it, so it goes first where both want a core; nothing is lost, since those who give
+way have the core as soon as the loop sleeps. Without it a refusal under overload waits behind the
+batches of those who were let in.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from contextlib import suppress
+from typing import Final
+
+NICER: Final = 5
+"""How much nicer than the rest of the process; each step is a tenth of a core or so."""
+
+
+def give_way() -> None:
+    """Make the calling thread nicer than the others; for the ``initializer`` of an executor.
+
+    Does nothing where threads have no nice value of their own, or the system refuses.
+    """
+    if sys.platform != "linux":
+        return
+    thread = threading.get_native_id()
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICER)
