@@ -69,7 +69,7 @@ openvino: $(OPENVINO_VENV)/.installed  ## prove the OpenVINO provider, in an env
 	$(OPENVINO_VENV)/bin/python -m pytest -m "not slow and not audit" tests/unit/service/providers tests/integration/service/providers
 
 image: $(DEV_VENV)/.locked  ## build the image (TARGET=cuda, TAG=NAME, DEBIAN_DIGEST=sha256:…, ENGINE=podman)
-	$(ENGINE) build --target $(TARGET) --tag $(TAG) \
+	$(ENGINE) build --target $(TARGET) --tag $(TAG) $(if $(filter podman,$(ENGINE)),--format docker) \
 		--build-arg DEBIAN_DIGEST=$(or $(DEBIAN_DIGEST),$(error name the base: docs/deploy.md says how to find DEBIAN_DIGEST)) \
 		--build-arg VERSION=$$($(DEV)/python -c 'from service.version import VERSION; print(VERSION)') \
 		--build-arg REVISION=$$(git rev-parse HEAD) .
@@ -81,7 +81,7 @@ imagecheck: $(DEV_VENV)/.locked  ## build the image on a Debian made here, run i
 audit: $(DEV_VENV)/.locked $(AUDIT_VENV)/.locked  ## licences, known vulnerabilities and manifests (needs the advisories' network)
 	$(DEV)/python -m deploy.licences requirements/serve-cpu.txt requirements/serve-cuda.txt
 	$(AUDIT_VENV)/bin/checkov --file Dockerfile --framework dockerfile --compact --quiet --skip-download
-	$(DEV)/python -m pytest --quiet -m audit tests/integration/deploy/test_kubernetes.py
+	$(DEV)/python -m pytest --quiet -m audit tests/integration/deploy/test_kubernetes.py tests/integration/deploy/test_custom_resources.py
 	@for lock in serve-cpu serve-cuda dev; do \
 		echo "pip-audit $$lock"; \
 		$(DEV)/pip-audit --strict --disable-pip --require-hashes --requirement requirements/$$lock.txt || { \
@@ -151,11 +151,11 @@ $(OPENVINO_VENV)/.installed: pyproject.toml $(DEV_VENV)/.locked
 		-e '.[openvino,postgres]' onnx pytest pytest-asyncio pytest-timeout
 	@touch $@
 
-# checkov alone: it pins too much to live with anything else.
-$(AUDIT_VENV)/.locked: requirements/audit.txt | python
+# checkov alone: it pins too much to live with anything else. Beside it KServe's types, to be read.
+$(AUDIT_VENV)/.locked: requirements/audit.txt requirements/kserve.txt | python
 	@test -x $(AUDIT_VENV)/bin/pip || $(PYTHON) -m venv --clear $(AUDIT_VENV)
 	@$(AUDIT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile \
-		-r requirements/audit.txt
+		-r requirements/audit.txt -r requirements/kserve.txt
 	@touch $@
 
 # atheris beside what serves, since it must see the branches of that.

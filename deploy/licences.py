@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, metadata
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Final
 
@@ -58,12 +58,14 @@ def licences_of(lock: Path) -> Iterator[Licensed]:
 def licence_of(package: str) -> str:
     """Return what an installed package says: its expression, else its classifiers, else its text.
 
+    Where it says nothing, the first line of the licence that it brings is its name.
     Source: PEP 639; older packages have only what came before it.
     """
     try:
-        fields = metadata(package)
+        installed = distribution(package)
     except PackageNotFoundError:
         return NOT_INSTALLED
+    fields = installed.metadata
     classifiers = [
         classifier.rpartition(" :: ")[2]
         for classifier in fields.get_all("Classifier") or ()
@@ -73,7 +75,11 @@ def licence_of(package: str) -> str:
         str(fields[name]).strip().partition("\n")[0] if name in fields else ""
         for name in ("License-Expression", "License")
     )
-    return expression or "; ".join(classifiers) or text or UNKNOWN
+    brought = (
+        (installed.read_text(f"licenses/{name}") or "").lstrip().partition("\n")[0]
+        for name in fields.get_all("License-File") or ()
+    )
+    return expression or "; ".join(classifiers) or text or next(brought, "") or UNKNOWN
 
 
 def allowed(licence: str) -> bool:

@@ -28,7 +28,7 @@ OLDEST_PYTHON: Final = "3.11"
 BUILD: Final = "build.txt"
 """What an editable install builds with; the other locks agree with its versions."""
 
-DEPLOYED: Final = ("postgres", "redis", "signing", "tracing")
+DEPLOYED: Final = ("postgres", "redis", "signing", "sigstore", "tracing")
 """What a deployment may switch on by a setting, and so must be in the image."""
 
 EXTRAS: Final = MappingProxyType(
@@ -52,9 +52,12 @@ EXTRAS: Final = MappingProxyType(
 PEERS: Final = ("peer-bentoml", "peer-dask", "peer-litserve", "peer-mosec", "peer-naive")
 
 GROUPS: Final = MappingProxyType(
-    {f"{group}.txt": group for group in ("sbom", "audit", "fuzz", *PEERS)},
+    {f"{group}.txt": group for group in ("sbom", "audit", "kserve", "fuzz", *PEERS)},
 )
 """Locks of programs with an environment of their own, by their group of dependencies."""
+
+BARE: Final = frozenset({"kserve.txt"})
+"""Locks without what their packages depend on: these are read, and never imported."""
 
 _DIGEST_LINE: Final = re.compile(r"^# pyproject: sha256:([0-9a-f]{64})$", re.MULTILINE)
 _PIN: Final = re.compile(r"^[a-z0-9][a-z0-9._-]*==[^\s;]+( ; [^\\]+?)? \\$")
@@ -89,9 +92,10 @@ def write_locks(*, upgrade: bool) -> None:
 
 def _compile(name: str, sources: list[str], *, upgrade: bool, stdin: str | None = None) -> None:
     lock = FOLDER / name
+    alone = ["--no-deps"] if name in BARE else []
     command = [
         str(Path(sys.executable).with_name("uv")), "--no-config", "pip", "compile", *sources,
-        "--universal", f"--python-version={OLDEST_PYTHON}", "--fork-strategy=fewest",
+        *alone, "--universal", f"--python-version={OLDEST_PYTHON}", "--fork-strategy=fewest",
         "--generate-hashes",
         "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links",
         "--quiet", f"--output-file={lock}", *(["--upgrade"] if upgrade else []),

@@ -10,7 +10,7 @@ import typer
 
 from service.errors import StartupError
 from service.options import EXIT_FAILED, EXIT_USAGE, read_settings, with_settings
-from service.settings import flag, variable
+from service.settings import flag
 
 bundle_cli = typer.Typer(name="bundle", no_args_is_help=True)
 
@@ -66,20 +66,36 @@ def sign_command(
         _fail(f"{error.filename} cannot be written ({error.strerror})", error)
 
 
+@bundle_cli.command("digests")
+def digests_command(folder: _Folder) -> None:
+    """Write `bundle.sha256` alone, for cosign or sigstore to sign."""
+    from service.bundles import load_bundle  # noqa: PLC0415
+    from service.signatures import write_digests  # noqa: PLC0415  # the extra `signing`
+
+    try:
+        load_bundle(folder.resolve())
+        typer.echo(write_digests(folder))
+    except StartupError as error:
+        _fail(str(error), error)
+    except OSError as error:
+        _fail(f"{error.filename} cannot be written ({error.strerror})", error)
+
+
 @bundle_cli.command("verify")
-@with_settings("bundle_public_key")
+@with_settings("bundle_public_key", "bundle_trusted_root", "bundle_identity", "bundle_issuer")
 def verify_command(folder: _Folder, **given: str) -> None:
     """Check a bundle as the service would at its start. Exit code 1 when it would be refused."""
     from service.bundles import load_bundle  # noqa: PLC0415
-    from service.loading import trusted_keys  # noqa: PLC0415
+    from service.loading import trusted_signers  # noqa: PLC0415
 
     settings = read_settings(**given)
-    if settings.bundle_public_key is None:
-        name = "bundle_public_key"
-        typer.echo(f"rotulo: name the public key by {flag(name)} or {variable(name)}", err=True)
-        raise typer.Exit(EXIT_USAGE)
     try:
-        bundle = load_bundle(folder.resolve(), trusted=trusted_keys(settings))
+        trusted = trusted_signers(settings)
+        if trusted is None:
+            names = " or ".join(map(flag, ("bundle_public_key", "bundle_trusted_root")))
+            typer.echo(f"rotulo: say by {names} who may sign bundles", err=True)
+            raise typer.Exit(EXIT_USAGE)
+        bundle = load_bundle(folder.resolve(), trusted=trusted)
     except StartupError as error:
         _fail(str(error), error)
     typer.echo(f"{bundle.manifest.name}/{bundle.manifest.version} {bundle.manifest.model_sha256}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pydantic import ValidationError
 
@@ -19,8 +19,6 @@ from service.errors import BundleError, StartupError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from service.signatures import TrustedKeys
-
 
 class UntrustedBundle(BundleError):
     """A signature is asked for, and the bundle is not signed or not as it was signed."""
@@ -28,6 +26,13 @@ class UntrustedBundle(BundleError):
 
 class SigningKeyError(StartupError):
     """A file of signing keys cannot be read, or holds no such key; nothing of it is quoted."""
+
+
+class TrustedSigners(Protocol):
+    """Who may vouch for a bundle: the holders of some keys, or somebody whom Sigstore knows."""
+
+    def check(self, folder: Path) -> None:
+        """Return when they vouch for every byte of a bundle; else raise UntrustedBundle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +48,11 @@ class Bundle:
         return self.path / MODEL_FILE
 
 
-def load_bundle(path: Path, *, trusted: TrustedKeys | None = None) -> Bundle:
-    """Return the bundle in a folder ``NAME/VERSION``; with keys, nothing unsigned is even parsed.
+def load_bundle(path: Path, *, trusted: TrustedSigners | None = None) -> Bundle:
+    """Return the bundle in a folder ``NAME/VERSION``; with signers, nothing unsigned is parsed.
 
     Raises:
-        UntrustedBundle: none of the keys has signed it as it is.
+        UntrustedBundle: none of them has signed it as it is.
         BundleError: the folder is incomplete, the manifest is not valid or names another model, or
             the graph is not the one whose size and SHA-256 the manifest holds.
     """
@@ -65,14 +70,14 @@ def load_bundle(path: Path, *, trusted: TrustedKeys | None = None) -> Bundle:
     return bundle
 
 
-def find_bundles(folder: Path, *, trusted: TrustedKeys | None = None) -> tuple[Bundle, ...]:
+def find_bundles(folder: Path, *, trusted: TrustedSigners | None = None) -> tuple[Bundle, ...]:
     """Return every bundle below a folder, by name, and of each name the newest version last.
 
     Folders whose name begins with a point are passed over: export builds there. Versions are
     compared number by number, so that 10 comes after 9.
 
     Raises:
-        UntrustedBundle: one of them is not signed by any of the keys.
+        UntrustedBundle: one of them is signed by none of those who may.
         BundleError: the folder does not exist, or one of its bundles cannot be loaded.
     """
     if not folder.is_dir():

@@ -15,7 +15,7 @@ from service.classifier import OnnxClassifier
 from service.contract import MANIFEST_FILE
 from service.cores import usable_cores
 from service.errors import RotuloError, StartupError
-from service.loading import choose_bundle, provider_options, trusted_keys
+from service.loading import choose_bundle, provider_options, trusted_signers
 from service.providers.attempts import OBSTACLES, TITLES
 from service.settings import Settings
 from service.version import VERSION
@@ -115,7 +115,7 @@ def _try_bundle(folder: Path, settings: Settings) -> tuple[BundleFinding, Bundle
     """Load one bundle and run it once, as the service would."""
     shown = f"{folder.parent.name}/{folder.name}"
     try:
-        bundle = load_bundle(folder, trusted=trusted_keys(settings))
+        bundle = load_bundle(folder, trusted=trusted_signers(settings))
         classifier = OnnxClassifier(
             bundle, provider=settings.provider, options=provider_options(settings)
         )

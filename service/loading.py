@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from service.bundles import Bundle, SigningKeyError, find_bundles, load_bundle
+from service.bundles import Bundle, SigningKeyError, TrustedSigners, find_bundles, load_bundle
 from service.classifier import Classifier, OnnxClassifier
 from service.cores import usable_cores
 from service.errors import BundleError, InferenceFailed
 from service.providers.options import ProviderOptions
 from service.settings import Settings, flag, variable
-
-if TYPE_CHECKING:
-    from service.signatures import TrustedKeys
 
 
 def load_classifier(settings: Settings) -> Classifier:
@@ -25,7 +21,7 @@ def load_classifier(settings: Settings) -> Classifier:
         ProviderUnavailable: the execution provider cannot work here.
     """
     if "/" in settings.model:
-        bundle = load_bundle(settings.bundles / settings.model, trusted=trusted_keys(settings))
+        bundle = load_bundle(settings.bundles / settings.model, trusted=trusted_signers(settings))
     else:
         bundle = choose_bundle(known_bundles(settings), settings)
     classifier = OnnxClassifier(
@@ -92,25 +88,31 @@ def known_bundles(settings: Settings) -> tuple[Bundle, ...]:
         BundleError: one of them is broken, or not signed where signatures are asked for.
         SigningKeyError: signatures are asked for, and the file of keys is none.
     """
-    return find_bundles(settings.bundles, trusted=trusted_keys(settings))
+    return find_bundles(settings.bundles, trusted=trusted_signers(settings))
 
 
-def trusted_keys(settings: Settings) -> TrustedKeys | None:
+def trusted_signers(settings: Settings) -> TrustedSigners | None:
     """Return who may sign bundles; None where nobody has to.
 
     Raises:
-        SigningKeyError: the file of keys is none, or what reads it is not installed.
+        SigningKeyError: the file that says whom to trust is none, or what reads it is missing.
     """
-    if settings.bundle_public_key is None:
-        return None
+    key, root = settings.bundle_public_key, settings.bundle_trusted_root
     try:
-        from service.signatures import TrustedKeys  # noqa: PLC0415  # the extra `signing`
+        if key is not None:
+            from service.signatures import TrustedKeys  # noqa: PLC0415  # the extra `signing`
+
+            return TrustedKeys.read(key)
+        if root is not None:
+            from service.identities import TrustedIdentity  # noqa: PLC0415  # the extra `sigstore`
+
+            return TrustedIdentity.read(root, settings.bundle_identity, settings.bundle_issuer)
     except ImportError as error:
         raise SigningKeyError(
-            f"{variable('bundle_public_key')} needs the package cryptography; "
-            f"install rotulo with its extra `signing`"
+            f"whoever signs bundles cannot be known: the package {error.name} is missing; "
+            f"install rotulo with its extras `signing` and `sigstore`"
         ) from error
-    return TrustedKeys.read(settings.bundle_public_key)
+    return None
 
 
 def choose_bundle(bundles: tuple[Bundle, ...], settings: Settings) -> Bundle:

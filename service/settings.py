@@ -63,6 +63,17 @@ class Settings(BaseSettings):
         description="PEM file of the Ed25519 keys that may sign bundles; given, a bundle without "
         "their signature is refused.",
     )
+    bundle_trusted_root: Path | None = Field(
+        None,
+        description="Instead of keys, the `trusted_root.json` of a Sigstore instance; given, a "
+        "bundle that `ROTULO_BUNDLE_IDENTITY` did not sign by it is refused.",
+    )
+    bundle_identity: str = Field(
+        "", description="Who may sign bundles by Sigstore: an e-mail address, or a workflow's URI."
+    )
+    bundle_issuer: str = Field(
+        "", description="Who knows that identity: the URL of its OpenID Connect issuer."
+    )
     provider: Provider = Field(
         "auto",
         description="Execution provider: `cpu`, `cuda`, `tensorrt`, `openvino` (no fall-back), or "
@@ -267,6 +278,17 @@ class Settings(BaseSettings):
         if scheme == "postgresql" and find_spec("psycopg") is None:
             raise ValueError("PostgreSQL needs its driver: install rotulo[postgres]")
         return url
+
+    @model_validator(mode="after")
+    def _one_way_of_vouching(self) -> Self:
+        given = (self.bundle_trusted_root is not None, self.bundle_identity, self.bundle_issuer)
+        if any(given) and not all(given):
+            raise ValueError(
+                "bundle_trusted_root, bundle_identity and bundle_issuer are given together"
+            )
+        if any(given) and self.bundle_public_key is not None:
+            raise ValueError("bundles are signed by bundle_public_key or by bundle_identity")
+        return self
 
     @model_validator(mode="after")
     def _images_come_with_corrections(self) -> Self:

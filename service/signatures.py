@@ -41,13 +41,15 @@ from service.bundles import SigningKeyError, UntrustedBundle
 
 DIGESTS_FILE: Final = "bundle.sha256"
 SIGNATURE_FILE: Final = "bundle.sha256.sig"
+SIGSTORE_FILE: Final = "bundle.sha256.sigstore.json"
+"""Written and read by another way of vouching, ``service.identities``."""
+
 PUBLIC_SUFFIX: Final = ".pub"
 
-_REMEDY: Final = "copy the bundle again from a source that you trust"
-_OURS: Final = frozenset({DIGESTS_FILE, SIGNATURE_FILE})
-_SIGNATURE_BYTES: Final = 64
+REMEDY: Final = "copy the bundle again from a source that you trust"
+_OURS: Final = frozenset({DIGESTS_FILE, SIGNATURE_FILE, SIGSTORE_FILE})
 _MAX_TEXT_BYTES: Final = 64 * 1024
-"""Of a file of digests, and of a file of keys: far more than either needs."""
+"""Of a file of digests, of what proves it, and of a file of keys: far more than any needs."""
 
 _MAX_FILES: Final = 256
 _NAME: Final = re.compile(r"[A-Za-z0-9._+-][A-Za-z0-9._+ /-]*")
@@ -80,39 +82,51 @@ class TrustedKeys:
         Raises:
             UntrustedBundle: it is not; names the file and what to do.
         """
-        text = self._signed_text(folder)
-        lines = (line.partition("  ") for line in text.decode().splitlines())
-        signed = {name: digest for digest, _, name in lines}
-        found = {name: digest for digest, name in _digests(folder)}
-        for name in sorted(signed.keys() | found.keys()):
-            if name not in found:
-                problem = "is missing"
-            elif name not in signed:
-                problem = "is not one of the files that were signed"
-            elif signed[name] != found[name]:
-                problem = "was altered after the bundle was signed"
-            else:
-                continue
-            raise UntrustedBundle(f"{folder / name} {problem}; {_REMEDY}")
-
-    def _signed_text(self, folder: Path) -> bytes:
-        """Return the text of digests, once one of the keys has proven it."""
-        try:
-            text = _read(folder / DIGESTS_FILE, _MAX_TEXT_BYTES)
-            signature = _read(folder / SIGNATURE_FILE, _SIGNATURE_BYTES)
-        except FileNotFoundError as error:
-            raise UntrustedBundle(
-                f"{folder} is not signed, and {self.path} asks for it; {_REMEDY}, "
-                f"or sign it by `rotulo bundle sign`"
-            ) from error
-        except OSError as error:
-            raise UntrustedBundle(f"{error.filename} cannot be read ({error.strerror})") from error
+        text, signature = read_signed(folder, SIGNATURE_FILE, str(self.path))
         if not any(_vouches(key, signature, text) for key in self.keys):
             raise UntrustedBundle(
                 f"{folder / SIGNATURE_FILE} is by no key of {self.path}, or "
-                f"{DIGESTS_FILE} was altered; {_REMEDY}"
+                f"{DIGESTS_FILE} was altered; {REMEDY}"
             )
-        return text
+        check_files(folder, text)
+
+
+def read_signed(folder: Path, proof: str, asked_by: str) -> tuple[bytes, bytes]:
+    """Return the text of digests in a folder, and the file of that name which is to prove it.
+
+    Raises:
+        UntrustedBundle: one of them is not there, which names who asks for it, or unreadable.
+    """
+    try:
+        return _read(folder / DIGESTS_FILE), _read(folder / proof)
+    except FileNotFoundError as error:
+        raise UntrustedBundle(
+            f"{folder} is not signed, and {asked_by} asks for it; {REMEDY}, "
+            f"or sign it (`rotulo bundle --help`)"
+        ) from error
+    except OSError as error:
+        raise UntrustedBundle(f"{error.filename} cannot be read ({error.strerror})") from error
+
+
+def check_files(folder: Path, text: bytes) -> None:
+    """Return when every file of a folder is as a text of digests, proven before, has it.
+
+    Raises:
+        UntrustedBundle: a file is missing, altered, or was not there when the bundle was signed.
+    """
+    lines = (line.partition("  ") for line in text.decode().splitlines())
+    signed = {name: digest for digest, _, name in lines}
+    found = {name: digest for digest, name in _digests(folder)}
+    for name in sorted(signed.keys() | found.keys()):
+        if name not in found:
+            problem = "is missing"
+        elif name not in signed:
+            problem = "is not one of the files that were signed"
+        elif signed[name] != found[name]:
+            problem = "was altered after the bundle was signed"
+        else:
+            continue
+        raise UntrustedBundle(f"{folder / name} {problem}; {REMEDY}")
 
 
 def sign(folder: Path, key: Ed25519PrivateKey) -> None:
@@ -122,9 +136,20 @@ def sign(folder: Path, key: Ed25519PrivateKey) -> None:
         UntrustedBundle: the folder holds what no bundle has: links, devices, odd names.
         OSError: the folder cannot be read or written.
     """
-    text = "".join(f"{digest}  {name}\n" for digest, name in _digests(folder)).encode()
-    (folder / DIGESTS_FILE).write_bytes(text)
-    (folder / SIGNATURE_FILE).write_bytes(key.sign(text))
+    path = write_digests(folder)
+    (folder / SIGNATURE_FILE).write_bytes(key.sign(path.read_bytes()))
+
+
+def write_digests(folder: Path) -> Path:
+    """Write the digests of a bundle's files into its folder; the same files give the same text.
+
+    Raises:
+        UntrustedBundle: the folder holds what no bundle has: links, devices, odd names.
+        OSError: the folder cannot be read or written.
+    """
+    path = folder / DIGESTS_FILE
+    path.write_text("".join(f"{digest}  {name}\n" for digest, name in _digests(folder)), "utf-8")
+    return path
 
 
 def create_key(path: Path, passphrase: bytes | None) -> Path:
@@ -212,15 +237,15 @@ def _entries(folder: Path) -> list[Path]:
 
 def _read_key_file(path: Path) -> bytes:
     try:
-        return _read(path, _MAX_TEXT_BYTES)
+        return _read(path)
     except OSError as error:
         raise SigningKeyError(f"{path} cannot be read ({error.strerror})") from error
 
 
-def _read(path: Path, limit: int) -> bytes:
-    """Return a file's bytes up to one more than the limit, which no check that follows accepts."""
+def _read(path: Path) -> bytes:
+    """Return a file's bytes, but no more than a limit: what is cut off passes no check."""
     with path.open("rb") as file:
-        return file.read(limit + 1)
+        return file.read(_MAX_TEXT_BYTES)
 
 
 def _create(path: Path, data: bytes, *, mode: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from tests.bundles import write_bundle
 from tests.pictures import encode, quarters
+from tests.sigstore_instance import SigstoreInstance
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -67,10 +69,36 @@ def test_an_unsigned_bundle_is_refused_until_it_is_signed_and_again_when_altered
     assert "was altered after" in rotulo("doctor", "--json", **asked).stdout
 
 
+def test_what_an_identity_signed_is_served_and_what_another_signed_is_not(tmp_path: Path) -> None:
+    bundle, instance = write_bundle(tmp_path / "bundles"), SigstoreInstance()
+    photo, root = tmp_path / "foto.png", tmp_path / "trusted_root.json"
+    photo.write_bytes(encode(quarters(64, 48), "PNG"))
+    root.write_text(instance.trusted_root(), "utf-8")
+    who, issuer = "modelos@ministerio.example.cl", "https://cuentas.example.cl"
+
+    digests = Path(rotulo("bundle", "digests", bundle.path).stdout.strip())
+    proof = json.dumps(instance.sign(digests.read_bytes(), who, issuer))
+    digests.with_name(f"{digests.name}.sigstore.json").write_text(proof, "utf-8")
+    asked: dict[str, str | Path] = {
+        "ROTULO_BUNDLE_TRUSTED_ROOT": root,
+        "ROTULO_BUNDLE_ISSUER": issuer,
+        "ROTULO_BUNDLES": tmp_path / "bundles",
+    }
+
+    verified = rotulo("bundle", "verify", bundle.path, "--bundle-identity", who, **asked)
+    assert verified.stdout.split() == ["linear/1", bundle.manifest.model_sha256], verified.stderr
+    served = rotulo("label", photo, ROTULO_BUNDLE_IDENTITY=who, **asked)
+    refused = rotulo("label", photo, ROTULO_BUNDLE_IDENTITY="otra@example.cl", **asked)
+    assert (served.returncode, refused.returncode) == (0, 1)
+    assert f"does not prove that otra@example.cl of {issuer} signed it" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["verify", "no-existe"], 2, "--bundle-public-key"),
+        (["verify", "no-existe"], 2, "--bundle-public-key or --bundle-trusted-root"),
+        (["digests", "no-existe"], 1, "manifest.json cannot be read"),
         (["verify", "no-existe", "--bundle-public-key", "nada.pem"], 1, "nada.pem cannot be read"),
         (["sign", "no-existe", "--key", "nada.pem"], 1, "manifest.json cannot be read"),
         (["sign", "service/bundles/cifar10/2", "--key", "nada.pem"], 1, "nada.pem cannot be read"),

@@ -44,6 +44,27 @@ def test_an_upload_that_could_never_be_taken_in_is_refused_at_the_start() -> Non
         Settings(max_bytes_in_flight=1000)
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"bundle_identity": "a@b.cl", "bundle_issuer": "https://b.cl"}, "given together"),
+        ({"bundle_trusted_root": "root.json", "bundle_issuer": "https://b.cl"}, "given together"),
+        (
+            {
+                "bundle_trusted_root": "root.json",
+                "bundle_identity": "a@b.cl",
+                "bundle_issuer": "https://b.cl",
+                "bundle_public_key": "key.pub",
+            },
+            "by bundle_public_key or by bundle_identity",
+        ),
+    ],
+)
+def test_who_signs_bundles_is_said_whole_and_in_one_way(given: dict[str, str], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        Settings.model_validate(given)
+
+
 def test_every_setting_is_in_the_table_with_a_meaning() -> None:
     rows = [row for row in settings_table().splitlines() if row.startswith("| `")]
     assert [row.split("`")[1] for row in rows] == [variable(name) for name in Settings.model_fields]
