@@ -33,7 +33,7 @@ class Dashboard:
     panels: tuple[Panel, ...]
 
 
-_LABELLING: Final = 'job=~"$job",route=~"/|/v1/labels(/batch)?|/v2/models/.+/infer"'
+_LABELLING: Final = 'job=~"$job",route=~"/|/v1/(models/.+/)?labels(/batch)?|/v2/models/.+/infer"'
 _JOB: Final = 'job=~"$job"'
 _RATE: Final = "$__rate_interval"
 
@@ -60,7 +60,8 @@ SERVICE: Final = Dashboard(
             "reqps",
             (
                 Query(
-                    f"sum by (status) (rate(rotulo_requests_total{{{_LABELLING}}}[{_RATE}]))",
+                    f"sum by (status) (rate(rotulo_requests_total{{{_LABELLING},"
+                    f'method="POST"}}[{_RATE}]))',
                     "{{status}}",
                 ),
             ),

@@ -5,12 +5,14 @@ What is asserted, by the HTTP API of Prometheus, once the traffic is over:
 - every expression of a recording rule and of a dashboard's panel returns at least one number;
 - every expression of an alert is evaluated without error, and each selector in it has series,
   apart from the ones of ``EMPTY_HERE``;
+- what the runbooks and the page of capacity ask is understood, the latter answered by a number;
 - the distances that the rules record are the ones that ``rotulo drift`` computes.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +30,7 @@ from service.drift.statistics import compare
 from tests.pictures import encode, noise
 from tests.promql import Rule, read_rules, selectors
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 RULES = read_rules()
 EMPTY_HERE = {'rotulo_provider_info{provider!="cpu"}'}
 """There is no accelerator on the machine that the tests run on."""
@@ -128,6 +131,29 @@ def test_an_alert_is_evaluated_and_its_inputs_have_data(watched: Prometheus, rul
     watched.query(rule.expression)
     empty = {asked for asked in selectors(rule.expression) if not watched.query(asked)}
     assert empty == selectors(rule.expression) & EMPTY_HERE
+
+
+def asked_in(document: Path) -> list[str]:
+    """Return the expressions of a runbook's blocks, or of a page's table of what to watch."""
+    text = document.read_text("utf-8")
+    blocks = re.findall(r"```promql\n(.*?)```", text, re.DOTALL)
+    return [block.strip() for block in blocks] or re.findall(
+        r"^\|[^|]+\| `([^`]+)` \|", text, re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize("book", sorted((DOCS / "runbooks").glob("*.md")), ids=lambda b: b.stem)
+def test_what_a_runbook_asks_is_understood(watched: Prometheus, book: Path) -> None:
+    """Not all of it has an answer: nothing is wrong here."""
+    asked = asked_in(book)
+    assert asked
+    for expression in asked:
+        watched.query(expression)
+
+
+@pytest.mark.parametrize("expression", asked_in(DOCS / "capacity.md"))
+def test_what_capacity_asks_returns_data(watched: Prometheus, expression: str) -> None:
+    assert numbers(watched.query(expression))
 
 
 def test_the_rules_and_the_command_line_see_the_same_distances(watched: Prometheus) -> None:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from fastapi.routing import iter_route_contexts
 
 from service.drift.statistics import MIN_IMAGES, THRESHOLDS
+from service.errors import RotuloError
+from service.guard import needed_scope
+from service.settings import Settings
+from tests.bundles import write_bundle
 from tests.promql import RULES, existing_names, metric_names, read_rules, selectors
+from tests.serving import running
 
 ALERTS = [rule for rule in read_rules() if rule.alert]
 SECTIONS = ("Qué significa", "Primera mirada", "Qué hacer", "Cuándo escalar")
@@ -76,6 +82,65 @@ def test_every_rule_asks_for_series_that_exist() -> None:
     asked = {rule.alert or rule.record: metric_names(rule.expression) for rule in read_rules()}
     assert {name: names - known for name, names in asked.items() if names - known} == {}
     assert all(selectors(rule.expression) for rule in read_rules())
+
+
+async def test_every_request_that_labels_counts_towards_the_promises_and_no_other(
+    tmp_path: Path,
+) -> None:
+    """By the routes' names as the service counts them, of models that are asked by name too."""
+    write_bundle(tmp_path)
+    async with running(Settings(bundles=tmp_path, max_batch=1)) as served:
+        for door in iter_route_contexts(served.app.routes):
+            if "POST" in (door.methods or ()) and needed_scope(door.endpoint) == "label":
+                address = str(door.path).replace("{name}", "linear").replace("{version}", "1")
+                await served.client.post(address)
+        await served.client.get("/v1/models/linear")
+        asked = {route for (route,) in served.series("rotulo_requests_total", "route")}
+    labelling = {route for route in asked if route.endswith(("/", "/labels", "/batch", "/infer"))}
+    assert {f"/v1/models/{{name}}{tail}" for tail in ("", "/labels", "/explanations")} < asked
+    for record, promised in (
+        ("job:rotulo_errors:", labelling),
+        ("job:rotulo_slow:", {route for route in labelling if route.endswith("/labels")}),
+    ):
+        patterns = {
+            pattern
+            for rule in read_rules()
+            if rule.record.startswith(record)
+            for pattern in re.findall(r'route=~?"([^"]+)"', rule.expression)
+        }
+        assert patterns
+        for pattern in patterns:
+            assert {route for route in asked if re.fullmatch(pattern, route)} == promised
+
+
+NO_ALERT = {
+    "bad-request", "invalid-parameter", "method-not-allowed", "not-found", "unknown-model",
+    "unauthorized", "forbidden",
+    "feedback-off", "feedback-full", "feedback-unavailable", "result-conflict",
+    "unsupported-feedback", "explanations-off", "reload-failed", "unreadable-file",
+    "internal-error", "inference-failed", "not-ready",
+}  # fmt: skip
+"""Problems of which no alert asks by their reason: mistakes in a client's program, what is switched
+off or optional, and what is a 5xx or has an alert by a metric of its own."""
+
+
+def slugs(kind: type[RotuloError] = RotuloError) -> Iterator[str]:
+    """Give the reasons of a service that runs; `rotulo bulk` has some of its own."""
+    if kind.__module__.startswith("service.") and not kind.__module__.startswith("service.bulk"):
+        yield kind.slug
+    for child in kind.__subclasses__():
+        yield from slugs(child)
+
+
+def test_every_reason_to_refuse_has_its_alert_or_is_known_to_need_none() -> None:
+    named = {
+        reason
+        for rule in ALERTS
+        for pattern in re.findall(r'reason=~"([^"]+)"', rule.expression)
+        for reason in pattern.split("|")
+    }
+    assert named | NO_ALERT == set(slugs())
+    assert named & NO_ALERT == set()
 
 
 def test_every_runbook_is_of_an_alert_and_names_metrics_that_exist(root: Path) -> None:
