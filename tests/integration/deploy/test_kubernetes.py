@@ -28,7 +28,10 @@ from tests.integration.deploy.manifests import (
     walk,
 )
 
-CUSTOM = {"ServiceMonitor", "PrometheusRule", "ScaledObject", "ServingRuntime", "InferenceService"}
+CUSTOM = {
+    "ServiceMonitor", "PodMonitor", "PrometheusRule", "ScaledObject", "ServingRuntime",
+    "InferenceService",
+}  # fmt: skip
 """Kinds that a cluster learns from an operator; Kubernetes has no schema of them."""
 
 DEPLOYED = OVERLAYS[:3]
@@ -92,15 +95,34 @@ def test_every_path_is_a_route(overlay: str) -> None:
     known = {path for path, methods in schema["paths"].items() if "get" in methods}
     nodes = [node for manifest in rendered(overlay) for node in walk(manifest)]
     probed = {node["httpGet"]["path"] for node in nodes if "httpGet" in node}
-    scraped = {
-        endpoint["path"]
-        for manifest in rendered(overlay)
-        if manifest["kind"] == "ServiceMonitor"
-        for endpoint in manifest["spec"]["endpoints"]
-    }
-    annotated = {node["prometheus.io/path"] for node in nodes if "prometheus.io/path" in node}
     assert {"/livez", "/readyz"} <= probed
-    assert probed | scraped | annotated <= known
+    assert probed | {endpoint["path"] for endpoint in scraped(overlay)} <= known
+
+
+def scraped(overlay: str) -> list[Manifest]:
+    """Return what Prometheus is told to scrape."""
+    kinds = {"ServiceMonitor": "endpoints", "PodMonitor": "podMetricsEndpoints"}
+    return [
+        endpoint
+        for manifest in rendered(overlay)
+        if manifest["kind"] in kinds
+        for endpoint in manifest["spec"][kinds[manifest["kind"]]]
+    ]
+
+
+@pytest.mark.parametrize("overlay", ["overlays/cpu", "overlays/gpu", "kserve"])
+def test_prometheus_finds_the_port_and_has_a_key_where_metrics_are_closed(overlay: str) -> None:
+    names = {
+        port["name"]
+        for manifest in rendered(overlay)
+        for node in walk(manifest)
+        for port in node.get("ports", ())
+        if isinstance(port, dict) and "name" in port
+    }
+    assert "metrics" not in (settings_of(overlay).open or ())
+    (endpoint,) = scraped(overlay)
+    assert endpoint["port"] in names
+    assert endpoint["authorization"]["credentials"] == {"name": "rotulo-metrics-key", "key": "key"}
 
 
 def test_every_metric_of_the_autoscalers_exists() -> None:
@@ -224,15 +246,11 @@ def test_checkov_has_nothing_to_say(root: Path, tmp_path: Path) -> None:
     for overlay in OVERLAYS:
         name = overlay.replace("/", "-")
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump_all(rendered(overlay)), "utf-8")
-    command = [
-        str(checkov),
-        "--directory",
-        str(tmp_path),
-        "--compact",
-        "--quiet",
-        "--skip-download",
-    ]
+    asked = ["--framework", "kubernetes", "--skip-download", "--output", "json"]
     finished = subprocess.run(
-        [*command, "--framework", "kubernetes"], capture_output=True, text=True, check=False
+        [checkov, "--directory", tmp_path, *asked], capture_output=True, text=True, check=False
     )
-    assert finished.returncode == 0, finished.stdout
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    summary = json.loads(finished.stdout)["summary"]
+    assert (summary["failed"], summary["parsing_errors"]) == (0, 0)
+    assert summary["passed"] > 50 * len(OVERLAYS)
