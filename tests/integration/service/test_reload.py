@@ -22,6 +22,7 @@ from service.keys import new_key
 from service.loading import load_classifier
 from service.reloading import ReloadFailed
 from service.settings import Settings
+from service.signatures import create_key, read_private_key, sign
 from tests.bundles import linear_graph, linear_model, manifest_of, write_bundle, write_parts
 from tests.serving import RESCUE_SECONDS, RawRequest, Served, running
 
@@ -204,6 +205,31 @@ async def test_a_bad_bundle_says_why_and_leaves_the_old_one_serving(
     assert told in answer.json()["detail"]
     assert labelled.json()["model"]["version"] == "1"
     assert (failed, ready) == (1, 200)
+
+
+async def test_a_superseded_bundle_takes_no_named_one_s_place_however_well_it_is_signed(
+    changing: Settings, folder: Path, png: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """`ROTULO_MODEL=NAME/VERSION` alone goes back to it; nobody who only writes files does."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    public = create_key(elsewhere / "key", None)
+    old, new = folder / "linear" / "1", write_bundle(folder, version="2", seed=2).path
+    for path in (old, new):
+        sign(path, read_private_key(elsewhere / "key", None))
+    pinned = changing.model_copy(update={"model": "linear/2", "bundle_public_key": public})
+    async with running(pinned) as served:
+        new.rename(elsewhere / "2")
+        with pytest.raises(ReloadFailed):
+            await served.state.reload()
+        shutil.copytree(old, new)
+        with pytest.raises(ReloadFailed):
+            await served.state.reload()
+        answers = [(await label(served, png)).json()["model"]["version"]]
+        shutil.rmtree(new)
+        (elsewhere / "2").rename(new)
+    async with running(pinned.model_copy(update={"model": "linear/1"})) as served:
+        answers.append((await label(served, png)).json()["model"]["version"])
+    assert answers == ["2", "1"]
 
 
 async def test_the_answer_to_a_reload_says_what_it_changed(
