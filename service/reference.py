@@ -1,7 +1,7 @@
 """What the page ``/docs`` says: the OpenAPI document as a person reads it.
 
-Operations, parameters and tags are told in the reader's language where the catalogue has words for
-them (``api.…``), else in the document's own English, marked as such.
+Operations, parameters and tags are told in the reader's language, by the catalogue's words for them
+(``api.…``); the document's own, in English, are for programs.
 """
 
 from __future__ import annotations
@@ -25,14 +25,6 @@ _IMAGE_HEADER: Final = "Content-Type: image/jpeg"
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A text, and the language that it is in where that is not the page's."""
-
-    text: str
-    lang: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class ParameterView:
     """One parameter: which values it takes, and what without it."""
 
@@ -40,7 +32,7 @@ class ParameterView:
     required: bool
     values: str
     default: str
-    meaning: Said
+    meaning: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +52,8 @@ class OperationView:
     name: str
     method: str
     path: str
-    title: Said
-    text: tuple[Said, ...]
+    title: str
+    text: str
     parameters: tuple[ParameterView, ...]
     media_types: tuple[str, ...]
     request: str
@@ -75,18 +67,22 @@ class TagView:
     """Operations that belong together."""
 
     name: str
-    title: Said
+    title: str
     operations: tuple[OperationView, ...]
 
 
 def reference(document: Mapping[str, Any], t: Catalogue) -> tuple[TagView, ...]:
-    """Return the operations of an OpenAPI document of ours, by tag, in the document's order."""
+    """Return the operations of an OpenAPI document of ours, by tag, in the document's order.
+
+    Raises:
+        KeyError: the catalogue has no words for something in it.
+    """
     found: dict[str, list[OperationView]] = {tag["name"]: [] for tag in document["tags"]}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             found[operation["tags"][0]].append(_operation(path, method, operation, t))
     return tuple(
-        TagView(name, _say(t, f"api.tag.{name}", tag["description"]), tuple(found[name]))
+        TagView(name, t.text(f"api.tag.{name}"), tuple(found[name]))
         for tag in document["tags"]
         if found[name := tag["name"]]
     )
@@ -128,15 +124,12 @@ def _operation(path: str, method: str, operation: dict[str, Any], t: Catalogue) 
     name = operation["operationId"]
     content = operation.get("requestBody", {}).get("content", {})
     status, answer = next(iter(operation["responses"].items()))
-    words = t.texts.get(f"api.{name}.text")
     return OperationView(
         name=name,
         method=method.upper(),
         path=path,
-        title=_say(t, f"api.{name}.title", operation["summary"]),
-        text=(Said(words),)
-        if words
-        else tuple(Said(part, _other(t)) for part in operation["description"].split("\n\n")),
+        title=t.text(f"api.{name}.title"),
+        text=t.text(f"api.{name}.text"),
         parameters=tuple(_parameter(one, t) for one in operation.get("parameters", ())),
         media_types=tuple(content),
         request=_command(path, method, operation, content),
@@ -154,7 +147,7 @@ def _parameter(parameter: dict[str, Any], t: Catalogue) -> ParameterView:
         required=parameter.get("required", False),
         values=_values(schema),
         default="" if default is None else str(default),
-        meaning=_say(t, f"api.parameter.{parameter['name']}", parameter.get("description", "")),
+        meaning=t.text(f"api.parameter.{parameter['name']}"),
     )
 
 
@@ -203,12 +196,3 @@ def _problems(operation: dict[str, Any], t: Catalogue) -> Iterator[ProblemRow]:
     for slug in _slugs(operation):
         told = example_problem(kinds[slug], t.lang)
         yield ProblemRow(told.status, slug, told.title, told.detail)
-
-
-def _say(t: Catalogue, key: str, otherwise: str) -> Said:
-    words = t.texts.get(key)
-    return Said(words) if words else Said(otherwise, _other(t))
-
-
-def _other(t: Catalogue) -> str:
-    return "" if t.lang == "en" else "en"
