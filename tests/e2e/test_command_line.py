@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -153,3 +157,16 @@ def test_a_key_for_nothing_is_a_usage_error(bundles: Path) -> None:
     assert ran.returncode == 2
     assert "label, feedback, metrics, admin" in " ".join(ran.stderr.split())
     assert ran.stdout == ""
+
+
+def test_the_lines_for_another_site_have_the_digest_of_what_is_served(
+    bundles: Path, service_address: str
+) -> None:
+    ran = rotulo(
+        "widget", service_address, "--proxy", "/etiquetas", "--lang", "en", bundles=bundles
+    )
+    assert ran.returncode == 0, ran.stderr
+    source, digest = re.findall(r'src="(http[^"]+)" integrity="sha384-([^"]+)"', ran.stdout)[0]
+    with urllib.request.urlopen(source, timeout=30) as module:  # noqa: S310  # our own service
+        assert base64.b64encode(hashlib.sha384(module.read()).digest()).decode() == digest
+    assert '<rotulo-etiquetas src="/etiquetas" name="etiquetas" lang="en">' in ran.stdout
