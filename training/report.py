@@ -19,6 +19,7 @@ from service.contract import MANIFEST_FILE, Manifest
 from training.compare import Compared, read_run, read_runs, runs_beside
 from training.data import Splits, class_counts
 from training.datasets import ClassName, DataSet, find_data_set
+from training.disagreement import ModelTold, read_told
 from training.errors import DataError, RunError
 from training.evaluate import Evaluation, recorded_evaluation, recorded_on_others
 from training.explore import (
@@ -103,6 +104,7 @@ class Content:
     compared: tuple[Compared, ...] = ()
     left_out: int = 0
     chart: str | None = None
+    told: ModelTold | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,7 @@ def write_report(
     *,
     manifest: Manifest | None = None,
     others: Sequence[Path] | None = None,
+    feedback: Path | None = None,
 ) -> None:
     """Write the page, whole or not at all.
 
@@ -131,16 +134,19 @@ def write_report(
         manifest: of the bundle that the run became, if it did.
         others: the runs to set beside it; the finished ones on the same images in its folder's
             folder, if None.
+        feedback: what people said of the bundle's labels, by `rotulo feedback summary`.
 
     Raises:
-        RunError: the bundle was made from another recipe or seed, or one of `others` is no run.
+        RunError: the bundle was made from another recipe or seed, one of `others` is no run, or
+            `feedback` says nothing of the bundle.
     """
     recipe, seed = run.config.recipe.name, run.config.seed
     made_from = (manifest.provenance.recipe, manifest.provenance.seed) if manifest else None
     if made_from not in {None, (recipe, seed)}:
         raise RunError(f"the bundle was made from another run than {run.folder}: {made_from}")
+    told = read_told(feedback, manifest) if feedback else None
     beside = runs_beside(run) if others is None else read_runs(others)
-    content = gather(run, settings, manifest, datetime.now(UTC).astimezone().date(), beside)
+    content = gather(run, settings, manifest, datetime.now(UTC).astimezone().date(), beside, told)
     page.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(page, render(content))
 
@@ -164,6 +170,7 @@ def gather(
     manifest: Manifest | None,
     written: date,
     others: tuple[Compared, ...] = (),
+    told: ModelTold | None = None,
 ) -> Content:
     """What there is to tell about a run. Reads training and validation images, never test."""
     recipe = run.config.recipe
@@ -198,6 +205,7 @@ def gather(
         compared=compared if others else (),
         left_out=max(0, len(others) - MOST_COMPARED),
         chart=_chart(run, compared) if others else None,
+        told=told,
     )
 
 

@@ -100,6 +100,10 @@ def report(
         list[Path] | None,
         typer.Option(help="A run to set beside it, as often as wanted; all beside it if none."),
     ] = None,
+    feedback: Annotated[
+        Path | None,
+        typer.Option(help="What people said of the bundle's labels: `rotulo feedback summary`."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write one self-contained page in the six phases of CRISP-DM, in Spanish."""
@@ -109,7 +113,9 @@ def report(
     opened = Run.open(run)
     page = out or opened.folder / "report.html"
     manifest = read_manifest(bundle) if bundle else None
-    write_report(opened, TrainingSettings(), page, manifest=manifest, others=compare)
+    write_report(
+        opened, TrainingSettings(), page, manifest=manifest, others=compare, feedback=feedback
+    )
     if as_json:
         print_json({"report": str(page)})
     else:

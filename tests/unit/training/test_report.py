@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from service.feedback.summary import summarise
 from tests.bundles import manifest_of
 from tests.colours import CLASSES, NARROW, TEST, TINY, write_colours
 from tests.reporting import HISTORY, Outline, begin, evaluate, finish
@@ -196,6 +197,23 @@ def test_the_bundle_is_told_by_its_manifest(
     assert "linear/1" in page.words()
     assert any("generated images" in table for table in page.texts("table"))
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["page.html"]
+
+
+def test_what_people_said_of_its_labels_stands_beside_the_bundle(
+    run: Run, settings: TrainingSettings, tmp_path: Path
+) -> None:
+    finish(run)
+    manifest = read_manifest(write_manifest(tmp_path / "1", NARROW.name, 0))
+    told = tmp_path / "corrections.json"
+    counts = [("linear", "1", "cat", "cat", 6), ("linear", "1", "cat", "dog", 3)]
+    none = ("linear", "1", "cat", None, 1)
+    told.write_text(summarise([*counts, none]).model_dump_json(), "utf-8")
+    page = tmp_path / "page.html"
+    write_report(run, settings, page, manifest=manifest, feedback=told)
+    outline = Outline(page.read_text("utf-8"))
+    (table,) = (one for one in outline.texts("table") if one.startswith("Por etiqueta sugerida"))
+    assert "gato 10 40,0 % perro (3), ninguna (1)" in table.replace("\N{NO-BREAK SPACE}", " ")
+    assert "opinaron sobre 10 de sus etiquetas" in outline.words()
 
 
 @pytest.mark.parametrize(("recipe", "seed"), [("tiny", 0), (NARROW.name, 1)])
