@@ -31,6 +31,15 @@ def drawn(name: str = "barco", file: str = "") -> FilePayload:
 BROKEN = upload("dañada.jpg", drawing("barco")[:2000])
 
 
+OVER = """() => {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File(["x"], "x.png", { type: "image/png" }));
+  const drop = document.getElementById("drop");
+  drop.dispatchEvent(new DragEvent("dragover", { dataTransfer, bubbles: true, cancelable: true }));
+}"""
+"""Holds a file over the page, as the browser's own event says it."""
+
+
 def choose(page: Page, *files: FilePayload) -> None:
     """Give files to the page's form."""
     page.locator("#files").set_input_files(list(files))

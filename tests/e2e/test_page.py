@@ -35,6 +35,14 @@ DROP = """(target, files) => {
 }"""
 
 
+CUT_OFF = """() => [...document.querySelectorAll("main *, header *, footer *")]
+  .filter((one) => one.checkVisibility() && one.textContent.trim() && !one.closest(".hidden-words"))
+  .filter((one) => getComputedStyle(one).overflow !== "visible")
+  .filter((one) => one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1)
+  .map((one) => one.outerHTML.slice(0, 200))"""
+"""What hides part of its own text."""
+
+
 def hand_over(page: Page, kind: str, field: str, *files: FilePayload) -> None:
     """Drop or paste files, as the browser's own events carry them."""
     content = [
@@ -145,6 +153,9 @@ def test_at_most_three_images_are_asked_about_at_a_time(visitor: Visitor) -> Non
     expect(page.locator("#summary")).to_have_text("1 de 5 listas")
     expect(page.locator('[data-state="sending"]')).to_have_count(3)
     expect(page.locator('[data-state="queued"]')).to_have_count(1)
+    progress = page.get_by_role("progressbar", name="Avance")
+    expect(progress).to_have_js_property("value", 1)
+    expect(progress).to_have_js_property("max", 5)
 
 
 def test_thumbnails_are_shown_and_their_addresses_given_back(visitor: Visitor) -> None:
@@ -248,8 +259,9 @@ def test_english_is_one_click_away_and_complete(visitor: Visitor) -> None:
     expect(page.locator(".score-percent").first).to_have_text(re.compile(r"\d\.\d%$"))
 
 
-def test_nothing_scrolls_sideways(visitor: Visitor) -> None:
-    """A window of 1280 pixels at 200 % and at 400 % has 640 and 320 pixels of CSS."""
+@pytest.fixture
+def full(visitor: Visitor) -> Page:
+    """Give a page with answers, a long name, a failure, a correction and a reason open."""
     page = visitor.open()
     decide(page, "review")
     choose(
@@ -261,9 +273,54 @@ def test_nothing_scrolls_sideways(visitor: Visitor) -> None:
     page.get_by_role("button", name="¿Por qué? barco.jpg").click()
     expect(page.locator(".correction")).to_be_visible()
     expect(page.locator(".explanation")).to_be_visible()
-    for width in (320, 360, 640, 768, 1280):
-        page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    return page
+
+
+def test_nothing_scrolls_sideways(full: Page) -> None:
+    """A window of 1280 pixels at 200 % and at 400 % has 640 and 320 pixels of CSS."""
+    for width in (320, 360, 640, 768, 1280, 1920):
+        full.set_viewport_size({"width": width, "height": 800})
+        assert full.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize(
+    ("style", "widths"),
+    [
+        pytest.param("html { font-size: 200% }", (768, 1280), id="text at 200 % (WCAG 1.4.4)"),
+        pytest.param(
+            "* { line-height: 1.5 !important; letter-spacing: 0.12em !important;"
+            " word-spacing: 0.16em !important } p { margin-block-end: 2em !important }",
+            (360, 1280),
+            id="text spaced by its reader (WCAG 1.4.12)",
+        ),
+    ],
+)
+def test_text_is_not_cut_off_however_it_is_read(
+    full: Page, style: str, widths: tuple[int, ...]
+) -> None:
+    full.evaluate(
+        """(style) => {
+          const sheet = new CSSStyleSheet();
+          sheet.replaceSync(style);
+          document.adoptedStyleSheets.push(sheet);
+        }""",
+        style,
+    )
+    for width in widths:
+        full.set_viewport_size({"width": width, "height": 800})
+        assert full.evaluate("document.documentElement.scrollWidth") <= width
+        assert full.evaluate(CUT_OFF) == []
+
+
+def test_what_moves_stands_still_for_who_asked_for_it(visitor: Visitor) -> None:
+    for motion, moves in (("no-preference", True), ("reduce", False)):
+        page = visitor.open(reduced_motion=motion)
+        page.route("**/v1/labels*", lambda _: None)  # asked, and never answered
+        choose(page, drawn())
+        submit(page)
+        expect(page.locator('[data-state="sending"]')).to_have_count(1)
+        assert page.evaluate("document.getAnimations().length > 0") is moves
+        page.unroute_all(behavior="ignoreErrors")
 
 
 def test_the_page_is_painted_without_waiting_for_its_script(visitor: Visitor) -> None:

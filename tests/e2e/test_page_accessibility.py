@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import html5lib
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browsing import BROKEN, Visitor, choose, decide, drawn, submit, upload
+from tests.browsing import BROKEN, OVER, Visitor, choose, decide, drawn, submit, upload
 from tests.e2e.axe import violations, violations_of_looks
+from tests.markup import malformed
 
 pytestmark = pytest.mark.browser
-
-OVER = """() => {
-  const dataTransfer = new DataTransfer();
-  dataTransfer.items.add(new File(["x"], "x.png", { type: "image/png" }));
-  const drop = document.getElementById("drop");
-  drop.dispatchEvent(new DragEvent("dragover", { dataTransfer, bubbles: true, cancelable: true }));
-}"""
 
 
 def look_at(page: Page) -> None:
@@ -31,23 +24,6 @@ def look_at(page: Page) -> None:
     assert violations_of_looks(page) == []
     page.emulate_media(forced_colors="none", reduced_motion="no-preference")
     assert malformed(page.content()) == []
-
-
-def malformed(html: str) -> list[str]:
-    """Return what a strict parser of HTML complains of, and ids and references that are amiss."""
-    parser = html5lib.HTMLParser(namespaceHTMLElements=False)
-    document = parser.parse(html)
-    problems = [f"{place}: {code} {facts}" for place, code, facts in parser.errors]
-    everywhere = list(document.iter())
-    ids = [node.get("id") for node in everywhere if node.get("id")]
-    problems += [
-        f"id {one} stands {ids.count(one)} times" for one in set(ids) if ids.count(one) > 1
-    ]
-    for node in everywhere:
-        for name in ("aria-describedby", "aria-labelledby", "for"):
-            missing = set((node.get(name) or "").split()) - set(ids)
-            problems += [f"{name} names {one}, which does not exist" for one in missing]
-    return problems
 
 
 def test_axe_finds_nothing_before_anything_is_labelled(visitor: Visitor) -> None:
@@ -140,12 +116,3 @@ def test_the_checks_by_axe_find_what_is_amiss(visitor: Visitor) -> None:
     }""")
     assert {found.partition(":")[0] for found in violations(page)} >= {"image-alt"}
     assert [found.partition(":")[0] for found in violations_of_looks(page)] == ["color-contrast"]
-
-
-def test_the_check_of_the_html_finds_what_is_amiss() -> None:
-    good = "<!doctype html><title>x</title><p id=a>x<p aria-labelledby=a>y"
-    assert malformed(good) == []
-    assert len(malformed(good.replace("<!doctype html>", ""))) == 1
-    assert len(malformed(good + "</section>")) == 1
-    assert len(malformed(good + "<p id=a>")) == 1
-    assert len(malformed(good + "<label for=b>z</label>")) == 1

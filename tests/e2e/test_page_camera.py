@@ -81,6 +81,23 @@ def test_a_camera_obeys_a_busy_service(visitor: Visitor) -> None:
     expect(page.locator("#camera-answer .badge")).to_be_visible()
 
 
+def test_a_camera_gives_a_slow_service_time(visitor: Visitor) -> None:
+    """After an answer that took twenty seconds the next frame waits for sixty."""
+    page = visitor.open(permissions=["camera"])
+    page.clock.install()
+    asked: list[Route] = []
+    page.route("**/v1/labels*", lambda route: asked.append(route))  # noqa: PLW0108
+    with page.expect_request("**/v1/labels*"):
+        page.get_by_role("button", name="Cámara en vivo").click()
+    page.clock.run_for(20_000)
+    asked[0].continue_()
+    expect(page.locator("#camera-answer .badge")).to_be_visible()
+    page.clock.run_for(45_000)
+    assert len(asked) == 1
+    with page.expect_request("**/v1/labels*"):
+        page.clock.run_for(20_000)
+
+
 def test_without_permission_the_page_says_so_and_goes_on(visitor: Visitor) -> None:
     page = visitor.open(permissions=[])
     page.get_by_role("button", name="Cámara en vivo").click()
@@ -93,5 +110,8 @@ def test_a_phone_is_offered_its_own_camera(visitor: Visitor) -> None:
     page = visitor.open(viewport=small, has_touch=True, is_mobile=True)
     expect(page.get_by_text("Tomar una foto")).to_be_visible()
     expect(page.locator("#shot")).to_have_attribute("capture", "environment")
+    page.locator("#shot").set_input_files([drawn(file="IMG_0001.jpg")])
+    submit(page)
+    expect(page.locator('[data-state="done"] .card-name')).to_have_text("IMG_0001.jpg")
     desk = visitor.open()
     expect(desk.get_by_text("Tomar una foto")).to_be_hidden()

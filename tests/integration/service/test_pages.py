@@ -106,6 +106,20 @@ async def test_everything_that_the_page_loads_is_light_without_its_font(served: 
     assert sum(sizes.values()) < 50_000, sizes
 
 
+async def test_what_becomes_of_an_image_is_said_before_it_is_sent(
+    settings: Settings,
+) -> None:
+    async with running(settings.model_copy(update={"max_upload_bytes": 3 * 2**20})) as served:
+        page = (await served.client.get("/")).text
+    before, button, _ = page.partition('id="send"')
+    assert button
+    assert "No guardamos sus imágenes: se descartan al responder." in before
+    assert "JPEG, PNG, WebP, GIF, BMP, TIFF o AVIF. Hasta 3\u00a0MB cada una." in before
+    assert "Reconoce 10 clases de imágenes." in before
+    (described_by,) = re.findall(r'<input id="files"[^>]*aria-describedby="([^"]+)"', before)
+    assert described_by.split() == ["file-formats", "file-privacy"]
+
+
 async def test_every_module_of_the_page_is_announced_in_its_head(served: Served) -> None:
     """Else a browser on a slow line finds them one after another."""
     page = (await served.client.get("/")).text

@@ -91,6 +91,23 @@ async def test_another_bundle_makes_another_record(tmp_path: Path, png: bytes) -
     assert first["model"]["sha256"] not in second_page
 
 
+async def test_an_exchange_of_models_is_an_exchange_of_records(tmp_path: Path, png: bytes) -> None:
+    write_bundle(tmp_path, seed=1)
+    async with running(Settings(bundles=tmp_path, model="linear")) as served:
+        before = (await served.client.get(JSON)).json()["model"]
+        write_bundle(tmp_path, version="2", seed=2)
+        await served.state.reload()
+        after = (await served.client.get(JSON)).json()["model"]
+        page = (await served.client.get(PAGE)).text
+        answer = await served.client.post(
+            "/v1/labels", content=png, headers={"content-type": "image/png"}
+        )
+    assert (before["version"], after["version"]) == ("1", "2")
+    assert after == answer.json()["model"]
+    assert after["sha256"] in page
+    assert before["sha256"] not in page
+
+
 async def test_what_was_not_measured_is_said_to_be_so(tmp_path: Path) -> None:
     write_bundle(tmp_path)
     rewrite(tmp_path, [])
