@@ -75,7 +75,7 @@ image: $(DEV_VENV)/.locked  ## build the image (TARGET=cuda, TAG=NAME, DEBIAN_DI
 		--build-arg REVISION=$$(git rev-parse HEAD) .
 
 imagecheck: $(DEV_VENV)/.locked  ## build the image on a Debian made here, run it, prove its promises (root; WORK=FOLDER)
-	$(DEV)/python -m deploy.image_check docs/images/page-360.png --target $(TARGET) \
+	$(DEV)/python -m deploy.image_check service/static/example-cat.webp --target $(TARGET) \
 		--work $(or $(WORK),$(error name a folder for some gigabytes: make imagecheck WORK=FOLDER)) $(IMAGECHECK)
 
 audit: $(DEV_VENV)/.locked $(AUDIT_VENV)/.locked  ## licences, known vulnerabilities and manifests (needs the advisories' network)

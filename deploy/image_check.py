@@ -141,7 +141,7 @@ def wait_until_healthy(podman: Podman, name: str) -> float:
 def labels_of(port: int, image: bytes) -> list[str]:
     """Return what the service says an image shows, the likeliest first."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
-    connection.request("POST", "/v1/labels", image, {"Content-Type": "image/png"})
+    connection.request("POST", "/v1/labels", image, {"Content-Type": "application/octet-stream"})
     answer = json.loads(connection.getresponse().read())
     connection.close()
     return [label["id"] for label in answer["labels"]]
@@ -173,7 +173,7 @@ def prove(podman: Podman, image: str, photo: Path) -> dict[str, Any]:
 def main() -> None:
     """Build, prove, and print what was seen as one line of JSON."""
     parser = argparse.ArgumentParser(description="Build the image and prove what it promises.")
-    parser.add_argument("photo", type=Path, help="a PNG to label")
+    parser.add_argument("photo", type=Path, help="an image to label")
     parser.add_argument("--target", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--work", type=Path, required=True, help="folder for all that it keeps")
     parser.add_argument("--sources", type=Path, help="apt's list of sources for the base")

@@ -16,6 +16,7 @@ from typing import Final
 from deploy.prometheus_rule import WRITTEN as RULE
 from deploy.prometheus_rule import prometheus_rule
 from docs.measured import capacity
+from docs.pictures import gallery
 from service.app import create_app
 from service.assets import STATIC
 from service.embedding import NEWEST, newest_module, words
@@ -51,6 +52,7 @@ PARTS: Final[Mapping[Path, Mapping[str, Generate]]] = MappingProxyType(
         DOCS / "examples" / "element" / "index.html": {"element": lambda: newest_module().lines()},
         DOCS / "api.md": {"element": element_lines, "problems": problems},
         DOCS / "capacity.md": {"measured": capacity},
+        DOCS / "page.md": {"pictures": gallery},
     }
 )
 """What writes each part of a document, by the part's name."""

@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from docs.pictures import FOLDER, MOST_BYTES, STATES, WIDTHS, picture
 from docs.refresh import PARTS, README, WHOLE, read, refreshed
 from service.settings import Settings, variable
 from tests.architecture.tree import files
@@ -42,6 +44,18 @@ def test_every_link_within_the_documents_leads_somewhere(root: Path) -> None:
     ]
     assert links
     assert [link for link in links if not (root / link[0].parent / link[1]).exists()] == []
+
+
+def test_every_state_of_the_page_has_its_pictures_at_every_width() -> None:
+    """`python -m docs.screenshots` takes them."""
+
+    def width_of(path: Path) -> int:
+        with Image.open(path) as image:
+            return image.width
+
+    widths = {path.name: width_of(path) for path in FOLDER.iterdir()}
+    assert widths == {picture(state, width).name: width for state in STATES for width in WIDTHS}
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= MOST_BYTES
 
 
 def test_every_target_of_make_that_the_documents_name_exists(root: Path) -> None:
