@@ -23,7 +23,8 @@ def test_an_example_is_copied_as_it_stands(visitor: Visitor) -> None:
 
 def test_without_scripts_everything_is_there_but_the_buttons(visitor: Visitor) -> None:
     page = visitor.open("/docs", java_script_enabled=False)
-    expect(page.get_by_role("heading", name="Etiquetar una imagen")).to_be_visible()
+    heading = page.get_by_role("heading", name="Etiquetar una imagen", exact=True)
+    expect(heading).to_be_visible()
     expect(page.get_by_role("button", name="Copiar")).to_have_count(0)
     page.locator("#label_image ~ details summary").click()
     expect(page.get_by_text("413 image-too-large").first).to_be_visible()
