@@ -123,8 +123,8 @@ def _simulated() -> list[str]:
         (
             f"A simulated fleet before the real labeller, {SIMULATED_PACE:g} images/s, "
             f"{SIMULATED_PLACES} places, over {SIMULATED_BASE:.0%} of the pace that never ends: "
-            "the share of those refused whom their first retry helped. In a burst that lasts "
-            "several times as long as the places take to clear, some come back before its end."
+            "the share of those refused whom their first retry helped. Each client has an address "
+            "of its own, and so a turn of its own."
         ),
         "",
         "| Burst | " + " | ".join(f"{seconds:g} s" for seconds in SIMULATED_SECONDS) + " |",

@@ -73,14 +73,18 @@ class Access:
         Raises:
             TooManyRequests: they are more than it may send.
         """
-        kind: ClientKind = "key" if "key" in scope["state"] else "address"
+        kind = _kind(scope)
         if not (amount and self._rates.limits(kind)):
             return
-        client = scope["state"].get("key") or client_of(scope, self._trusted)
+        client = self._client(scope)
         standing = await self._rates.charge(kind, client, amount, already=already)
         scope["state"]["fields"] = standing.fields
         if standing.wait_seconds is not None:
             raise TooManyRequests(standing.wait_seconds)
+
+    def caller(self, scope: Scope) -> str:
+        """Return a name for who sent an admitted request; it tells neither key nor address."""
+        return self._rates.pseudonym(_kind(scope), self._client(scope))
 
     def refresh_keys(self, *, force: bool = False) -> None:
         """Read the file of keys again if it changed; a broken one changes nothing."""
@@ -104,6 +108,13 @@ class Access:
     async def close(self) -> None:
         """Let go of what the rate limits hold."""
         await self._rates.close()
+
+    def _client(self, scope: Scope) -> str:
+        return scope["state"].get("key") or client_of(scope, self._trusted)
+
+
+def _kind(scope: Scope) -> ClientKind:
+    return "key" if "key" in scope["state"] else "address"
 
 
 def open_scopes(settings: Settings) -> frozenset[KeyScope]:

@@ -26,9 +26,9 @@ class Admission:
         self._retry_after = retry_after
 
     @property
-    def is_full(self) -> bool:
-        """Return whether all places are taken."""
-        return self.images >= self.max_images
+    def room(self) -> int:
+        """Return how many places are free."""
+        return self.max_images - self.images
 
     @contextmanager
     def image(self) -> Iterator[None]:
@@ -37,7 +37,7 @@ class Admission:
         Raises:
             Overloaded: all places are taken.
         """
-        if self.is_full:
+        if self.room < 1:
             raise Overloaded(self._retry_after())
         self.images += 1
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 
 import structlog
 from starlette.requests import Request
@@ -18,6 +19,7 @@ from service.problems import as_rotulo_error, problem_of
 from service.schemas import BatchAnswer, LabelQuery, LabelsAnswer, Problem
 from service.stages import keep_stages
 from service.state import state_of
+from service.turns import Caller
 from service.uploads import read_files, upload_limits
 
 _log = structlog.get_logger()
@@ -34,7 +36,8 @@ async def label_files(request: Request, query: LabelQuery, labeller: Labeller) -
     settings = state.settings
     asked = label_request(query, labeller.manifest)
     limits = upload_limits(settings, max_files=settings.max_batch_files)
-    labeller.ensure_place()
+    caller = partial(state.access.caller, request.scope)
+    labeller.ensure_place(caller)
     with labeller.held(), state.admission.upload(settings.max_batch_bytes) as upload:
         files = await read_files(request, upload, limits)
         await state.access.charge(request.scope, len(files) - 1, already=1)
@@ -42,7 +45,7 @@ async def label_files(request: Request, query: LabelQuery, labeller: Labeller) -
         async with ClientPresence(request.receive):
             deadline = deadline_of(request)
             ends = await asyncio.gather(
-                *(_label_or_fail(labeller, file, asked, deadline) for file in files)
+                *(_label_or_fail(labeller, file, asked, deadline, caller) for file in files)
             )
     refusals = [end for end in ends if isinstance(end, Overloaded)]
     if len(refusals) == len(ends):
@@ -72,13 +75,17 @@ async def label_files(request: Request, query: LabelQuery, labeller: Labeller) -
 
 
 async def _label_or_fail(
-    labeller: Labeller, file: bytes | RotuloError, asked: LabelRequest, deadline: float
+    labeller: Labeller,
+    file: bytes | RotuloError,
+    asked: LabelRequest,
+    deadline: float,
+    caller: Caller,
 ) -> LabelledImage | RotuloError:
     """Return how one file ended."""
     if isinstance(file, RotuloError):
         return file
     try:
-        return await labeller.label(file, asked, deadline=deadline)
+        return await labeller.label(file, asked, deadline=deadline, caller=caller)
     except Exception as error:  # noqa: BLE001  # whatever it is, the other files go on
         known = as_rotulo_error(error)
         if isinstance(known, InternalError):

@@ -95,7 +95,7 @@ class Batcher:
         self._classifier = classifier
         self._max_queue = max_queue
         self._max_batch = max_batch
-        self._workers = workers
+        self.workers = workers
         self._observer = observer or Unobserved()
         self._executor = executor or ThreadPoolExecutor(workers, "inference")
         self._retry_after = retry_after or self.retry_after
@@ -131,11 +131,15 @@ class Batcher:
 
     def batches_waiting(self) -> int:
         """Return how often each thread has yet to be given a batch for all who wait."""
-        return -(-(len(self._queue) + len(self._alone)) // (self._workers * self._max_batch))
+        return -(-(len(self._queue) + len(self._alone)) // (self.workers * self._max_batch))
 
     def each(self) -> float:
         """Return how long one image more takes all threads; 0 as long as nothing is measured."""
-        return (self._seconds_per_image or 0.0) / self._workers
+        return (self._seconds_per_image or 0.0) / self.workers
+
+    def longest_run(self) -> float:
+        """Return how long a thread takes for the largest batch; 0 before the first is measured."""
+        return (self._seconds_per_image or 0.0) * self._max_batch
 
     async def start(self) -> None:
         """Begin to take jobs; once in a batcher's life."""
@@ -205,7 +209,7 @@ class Batcher:
     def _dispatch(self) -> None:
         """Give every free thread its share of what waits."""
         loop = asyncio.get_running_loop()
-        while len(self._running) < self._workers and (jobs := self._next_batch(loop.time())):
+        while len(self._running) < self.workers and (jobs := self._next_batch(loop.time())):
             pixels = [job.pixels for job in jobs]
             try:
                 running = loop.run_in_executor(
@@ -223,7 +227,7 @@ class Batcher:
             jobs = collect(self._alone, workers=1, max_batch=1, now=now)
         waiting = self.depth
         while self._queue and not jobs:
-            jobs = collect(self._queue, workers=self._workers, max_batch=self._max_batch, now=now)
+            jobs = collect(self._queue, workers=self.workers, max_batch=self._max_batch, now=now)
         if self.depth != waiting:
             self._observer.queue_changed(self.depth)
         return jobs

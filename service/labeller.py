@@ -1,8 +1,4 @@
-"""From an image's bytes to its labelling: decode in a thread, infer in a batch, decide.
-
-``Labeller`` is the way of the service, on its event loop. ``label_alone`` is the way of the
-command line; both decode, run and decide with the same functions.
-"""
+"""From an image's bytes to its labelling: decode in a thread, infer in a batch, decide."""
 
 from __future__ import annotations
 
@@ -29,6 +25,7 @@ from service.providers.options import runs_at_once
 from service.settings import Settings
 from service.sharing import Evidence, Shared
 from service.stages import StageSpan
+from service.turns import Caller, nobody
 
 Logits: TypeAlias = NDArray[np.float32]
 
@@ -153,24 +150,36 @@ class Labeller:
         if self._cache is not None:
             self._cache.forget(self._identity)
 
-    def book_turn(self) -> float:
+    def book_turn(self, caller: Caller = nobody) -> float:
         """Return how many seconds who is refused now should wait: each a turn of its own."""
-        return self._shared.book_turn(self._batcher)
+        return self._shared.book_turn(self._batcher, caller())
 
-    def ensure_place(self) -> None:
+    def ensure_place(self, caller: Caller = nobody) -> bool:
         """Pass while there is a place for one image more; asked before an upload is read.
 
         An image that is being decoded has its place in the queue already, so that none is decoded
-        only to be refused.
+        only to be refused. Return whether it is one of those that are kept for callers with a turn.
 
         Raises:
-            Overloaded: as many images are in flight, or wait for the session, as may.
+            Overloaded: as many images are in flight, or wait for the session, as may; or what is
+                left is kept for others.
         """
-        if self._admission.is_full or self._coming + self._batcher.depth >= self._max_queue:
-            raise Overloaded(self.book_turn())
+        waiting = self._coming + self._batcher.depth
+        room = min(self._admission.room, self._max_queue - waiting)
+        turns = self._shared.turns
+        if room > turns.kept:
+            return False
+        if room > 0 and turns.lets_in(asyncio.get_running_loop().time(), caller):
+            return True
+        raise Overloaded(self.book_turn(caller))
 
     async def label(
-        self, image: bytes | Pixels, asked: LabelRequest, *, deadline: float = math.inf
+        self,
+        image: bytes | Pixels,
+        asked: LabelRequest,
+        *,
+        deadline: float = math.inf,
+        caller: Caller = nobody,
     ) -> LabelledImage:
         """Return what the model says about an image's bytes, or about pixels as it takes them.
 
@@ -187,9 +196,10 @@ class Labeller:
         """
         loop = asyncio.get_running_loop()
         deadline = min(deadline, loop.time() + self._timeout)
-        self.ensure_place()
+        if self.ensure_place(caller):
+            self._shared.turns.take(caller())
         with self._admission.image():
-            self._refuse_hopeless(deadline - loop.time())
+            self._refuse_hopeless(deadline - loop.time(), caller)
             submitted = time.monotonic()
             try:
                 async with asyncio.timeout_at(deadline):
@@ -290,7 +300,7 @@ class Labeller:
         )
         return [outcome.logits[: len(self.manifest.labels)] for outcome in outcomes]
 
-    def _refuse_hopeless(self, patience: float) -> None:
+    def _refuse_hopeless(self, patience: float, caller: Caller) -> None:
         """Refuse an image that would still wait for others when its time (seconds) is over.
 
         Only the work before it counts: where there is none every image is tried, so that one slow
@@ -299,7 +309,7 @@ class Labeller:
         if patience <= 0:
             raise DeadlineExceeded
         if self._shared.seconds_before(self._batcher) >= patience:
-            raise Overloaded(self.book_turn())
+            raise Overloaded(self.book_turn(caller))
 
     def _open(self, data: bytes) -> tuple[DecodedImage, Pixels]:
         spec = self.manifest.input
@@ -320,31 +330,4 @@ def _spans(submitted: float, ready: _Seen, outcome: Outcome) -> tuple[StageSpan,
         StageSpan("decode", ready.started, ready.ended),
         StageSpan("queue", ready.ended, taken),
         StageSpan("inference", taken, taken + outcome.inference_seconds),
-    )
-
-
-def label_alone(
-    classifier: Classifier, data: bytes, asked: LabelRequest, *, max_pixels: int
-) -> LabelledImage:
-    """Return what the model says about one image's bytes, in the calling thread.
-
-    Raises:
-        UnsupportedImage, ImageTooLarge, UndecodableImage: the image.
-        InferenceFailed: the model.
-    """
-    manifest = classifier.manifest
-    started = time.monotonic()
-    decoded = decode_image(data, max_pixels=max_pixels, target=manifest.input)
-    pixels = to_pixels(decoded.image, manifest.input)
-    ready = time.monotonic()
-    (logits,) = classifier.run(pixels[None])
-    return LabelledImage(
-        labelling=label(logits, manifest, top_k=asked.top_k, min_score=asked.min_score),
-        evidence=logits,
-        width=decoded.width,
-        height=decoded.height,
-        media_type=decoded.media_type,
-        decode_seconds=ready - started,
-        queue_seconds=0.0,
-        inference_seconds=time.monotonic() - ready,
     )

@@ -112,6 +112,12 @@ class Metrics:
             buckets=_LAGS,
             registry=registry,
         )
+        self._stuck_threads = Gauge(
+            "rotulo_stuck_threads",
+            "Threads that have been at one image or batch for longer than any takes.",
+            ["stage"],
+            registry=registry,
+        )
         build = Gauge("rotulo_build_info", "Which service this is.", ["version"], registry=registry)
         build.labels(VERSION).set(1)
         cores = Gauge("rotulo_usable_cores", "Cores that it may use.", registry=registry)
@@ -132,6 +138,9 @@ class Metrics:
         self.connections_bound = gauge("rotulo_connections_bound", "Connections that may be open.")
         self.turns_ahead = gauge(
             "rotulo_turns_ahead_seconds", "Until when those who were refused were told to wait."
+        )
+        self.turns_open = gauge(
+            "rotulo_turns_open", "Turns of those who were refused that are not over yet."
         )
 
     def _register_cache(self, registry: CollectorRegistry) -> None:
@@ -180,6 +189,10 @@ class Metrics:
     def count_rejection(self, reason: str) -> None:
         """Count one problem that is an answer, or part of one; the reason is the error's slug."""
         self._rejections.labels(reason).inc()
+
+    def stuck_threads(self, stage: str) -> Gauge:
+        """Return the gauge of the threads of one stage that are stuck."""
+        return self._stuck_threads.labels(stage)
 
     def looked_up(self, outcome: str) -> None:
         """Learn from the cache how one look-up ended."""

@@ -9,8 +9,10 @@ from typing import Final
 
 from service.answers import label_request, labels_answer
 from service.classifier import Classifier
+from service.contract import decode_image, to_pixels
 from service.errors import EmptyBody, PayloadTooLarge, RotuloError, UnreadableFile
-from service.labeller import label_alone
+from service.labeller import LabelledImage, LabelRequest
+from service.labelling import label
 from service.problems import problem_of
 from service.schemas import LabelQuery, LabelsAnswer, Problem
 from service.settings import Settings
@@ -44,6 +46,33 @@ def _label(
         return problem_of(error, query.lang, OFFLINE)
     return labels_answer(
         labelled, classifier.manifest, query.lang, started=started, read_seconds=read_seconds
+    )
+
+
+def label_alone(
+    classifier: Classifier, data: bytes, asked: LabelRequest, *, max_pixels: int
+) -> LabelledImage:
+    """Return what the model says about one image's bytes, in the calling thread.
+
+    Raises:
+        UnsupportedImage, ImageTooLarge, UndecodableImage: the image.
+        InferenceFailed: the model.
+    """
+    manifest = classifier.manifest
+    started = time.monotonic()
+    decoded = decode_image(data, max_pixels=max_pixels, target=manifest.input)
+    pixels = to_pixels(decoded.image, manifest.input)
+    ready = time.monotonic()
+    (logits,) = classifier.run(pixels[None])
+    return LabelledImage(
+        labelling=label(logits, manifest, top_k=asked.top_k, min_score=asked.min_score),
+        evidence=logits,
+        width=decoded.width,
+        height=decoded.height,
+        media_type=decoded.media_type,
+        decode_seconds=ready - started,
+        queue_seconds=0.0,
+        inference_seconds=time.monotonic() - ready,
     )
 
 

@@ -71,7 +71,7 @@ class Rates:
         An upload larger than a whole quota takes all of it, or it could never be sent; ``already``
         is what was counted of the same one.
         """
-        name = self._pseudonym(kind, client)
+        name = self.pseudonym(kind, client)
         shares = [
             await self._count(kind, name, quota, min(amount, quota.amount - already))
             for quota in self._quotas[kind]
@@ -94,7 +94,7 @@ class Rates:
             exceeded=count > quota.amount,
         )
 
-    def _pseudonym(self, kind: ClientKind, client: str) -> str:
+    def pseudonym(self, kind: ClientKind, client: str) -> str:
         """Return a name that gives no address away, in a dump of Redis neither."""
         text = f"{kind} {client}".encode()
         return hashlib.blake2b(text, digest_size=16, key=self._secret).hexdigest()

@@ -146,6 +146,14 @@ class Settings(BaseSettings):
     request_timeout_seconds: float = Field(
         10.0, gt=0, le=3600, description="Time to label an upload once it has arrived; then 504."
     )
+    stuck_seconds: float = Field(
+        10.0,
+        gt=0,
+        le=3600,
+        description="Time after which a run of the model is stuck, where 20 measured runs of the "
+        "largest batch take less; with every thread stuck `/readyz` is 503, and with any for 6 "
+        "times as long `/livez` is.",
+    )
     upload_timeout_seconds: float = Field(
         30.0, gt=0, le=3600, description="Time for an upload to arrive; then 408."
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,13 @@ from service.giving_way import give_way
 from service.metrics import Metrics
 from service.settings import Settings
 from service.stages import StageSpan
+from service.threads import WatchedThreads
 from service.turns import Turns
 
 P = ParamSpec("P")
 T = TypeVar("T")
+STUCK_RUNS: Final = 20
+"""A run may take so many times what the largest batch was measured to take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +57,10 @@ class Shared:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.workers = settings.inference_threads or usable_cores()
         decode_threads = settings.decode_threads or usable_cores()
-        self.decoders = ThreadPoolExecutor(decode_threads, "decode", give_way)
+        self.decoders = WatchedThreads(decode_threads, "decode", give_way)
         self.decoding = Backlog(decode_threads)
-        self._inference = ThreadPoolExecutor(self.workers, "inference", give_way)
+        self._inference = WatchedThreads(self.workers, "inference", give_way)
+        self._stuck_seconds = settings.stuck_seconds
         self.cache = (
             EvidenceCache[Evidence](settings.cache_bytes, metrics) if settings.cache_bytes else None
         )
@@ -64,8 +68,13 @@ class Shared:
         self._metrics = metrics
         self._depths: dict[ModelQueue, int] = {}
         self._batchers: dict[ModelQueue, Batcher] = {}
-        self._turns = Turns(min(settings.max_images_in_flight, settings.max_queue))
-        metrics.turns_ahead.set_function(lambda: self._turns.ahead(time.monotonic()))
+        self.turns = Turns(min(settings.max_images_in_flight, settings.max_queue))
+        metrics.turns_ahead.set_function(lambda: self.turns.ahead(time.monotonic()))
+        metrics.turns_open.set_function(lambda: self.turns.open(time.monotonic()))
+        metrics.stuck_threads("inference").set_function(self.stuck)
+        metrics.stuck_threads("decode").set_function(
+            lambda: self.decoders.stuck(self._stuck_seconds)
+        )
 
     def lend_inference(self) -> Executor:
         """Return the threads that run sessions, for a borrower who cannot shut them down."""
@@ -75,14 +84,15 @@ class Shared:
         """Return an observer for one model's batcher."""
         return ModelQueue(self._metrics, self._depths, self._batchers)
 
-    def book_turn(self, batcher: Batcher) -> float:
-        """Return how many seconds to wait with an image that is refused, of one model.
+    def book_turn(self, batcher: Batcher, caller: str) -> float:
+        """Return how many seconds a caller should wait with an image of one model.
 
         All that is here comes first, of whichever model, since the threads are the same.
         """
         backlog = sum(other.backlog_seconds() for other in self._batchers.values())
-        return self._turns.book(
+        return self.turns.book(
             asyncio.get_running_loop().time(),
+            caller,
             backlog=self.decoding.seconds() + backlog,
             each=self.decoding.each() + batcher.each(),
         )
@@ -99,6 +109,20 @@ class Shared:
             min(other.backlog_seconds(), rounds * other.handed_seconds()) for other in others
         )
         return self.decoding.seconds() + batcher.backlog_seconds() + sum(between)
+
+    def stuck(self, times: float = 1.0) -> int:
+        """Return how many threads hang in a model: at one run for ``times`` the bound.
+
+        The bound is the setting, or what ``STUCK_RUNS`` runs of the largest batch take where that
+        is longer: a slow model is not a stuck one.
+        """
+        longest = max((batcher.longest_run() for batcher in self._batchers.values()), default=0.0)
+        return self._inference.stuck(times * max(self._stuck_seconds, STUCK_RUNS * longest))
+
+    def all_stuck(self) -> bool:
+        """Return whether no thread is left that a model could be run on."""
+        runs = sum(batcher.workers for batcher in self._batchers.values())
+        return 0 < min(self.workers, runs) <= self.stuck()
 
     def close(self) -> None:
         """End the threads; one that is stuck is left behind."""

@@ -26,6 +26,10 @@ from service.wording import Wording
 LOADING: Final = Wording("el modelo se está cargando", "the model is loading")
 FAILED: Final = Wording("el modelo no se pudo cargar", "the model could not be loaded")
 LEAVING: Final = Wording("el servicio se está deteniendo", "the service is stopping")
+STUCK: Final = Wording("el modelo no responde", "the model does not respond")
+
+LOST_AFTER: Final = 6
+"""A thread that is stuck for so many times the bound is given up, and the process with it."""
 
 _RETRY_WITHOUT_MODEL: Final = 1.0
 _log = structlog.get_logger()
@@ -96,7 +100,14 @@ class ServiceState:
             return LEAVING
         if self.failure is not None:
             return FAILED
-        return LOADING if self._reloader.models is None else None
+        if self._reloader.models is None:
+            return LOADING
+        return STUCK if self._shared.all_stuck() else None
+
+    @property
+    def is_lost(self) -> bool:
+        """Return whether only another process can help: a thread hangs in a model for good."""
+        return self._shared.stuck(LOST_AFTER) > 0
 
     def model(self, name: str, version: str = LATEST) -> Labeller:
         """Return a model by its name and version, the newest where none is named.

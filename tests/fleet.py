@@ -102,8 +102,14 @@ class Fleet:
     settings: Settings
     image_seconds: Mapping[str, float]
     """How long a thread takes for one image of each model."""
+    one_address: bool = False
+    """Whether all of them look like one, as behind a proxy that nobody trusts."""
+    comes_back: bool = True
+    """Whether one who is refused comes back at all."""
     waits: list[float] = field(default_factory=list)
-    served: int = 0
+    served_at: list[float] = field(default_factory=list)
+    promises: int = 0
+    kept_promises: int = 0
     helped: int = 0
     refused_again: int = 0
 
@@ -112,7 +118,8 @@ class Fleet:
         threads = TimedExecutor(self.loop, self.settings.inference_threads, self._take)
         self._chance = random.Random(11)
         shared = TimedShared(self.settings, Metrics(CollectorRegistry()), threads)
-        shared._turns._chance = random.Random(12)
+        self.turns = shared.turns
+        self.turns._chance = random.Random(12)
         admission = Admission(
             max_images=self.settings.max_images_in_flight,
             max_bytes=self.settings.max_bytes_in_flight,
@@ -129,6 +136,10 @@ class Fleet:
         """The share of those who were refused whom their first retry helped."""
         return self.helped / (self.helped + self.refused_again)
 
+    def served_in(self, start: float, end: float) -> int:
+        """Return how many were served between two moments."""
+        return sum(start <= at < end for at in self.served_at)
+
     def arrive(self, times: Iterable[float], model: str = "toy") -> None:
         """Send a client at each of these times, and wait until all are done; once."""
         self.arrive_at((at, model) for at in times)
@@ -139,7 +150,11 @@ class Fleet:
         async def everybody() -> None:
             for labeller in self.labellers.values():
                 await labeller.start()
-            await asyncio.gather(*(self._client(*arrival) for arrival in arrivals))
+            coming = (
+                self._client(at, model, "all" if self.one_address else str(number))
+                for number, (at, model) in enumerate(arrivals)
+            )
+            await asyncio.gather(*coming)
             for labeller in self.labellers.values():
                 await labeller.drain()
 
@@ -150,23 +165,27 @@ class Fleet:
     def _take(self, model: str, images: int) -> float:
         return self.image_seconds[model] * images
 
-    async def _client(self, at: float, model: str) -> None:
+    async def _client(self, at: float, model: str, name: str) -> None:
         await asyncio.sleep(at)
-        refusal = await self._ask(model)
-        if refusal is None:
+        refusal = await self._ask(model, name)
+        if refusal is None or not self.comes_back:
             return
         wait = int(refusal.headers["Retry-After"])
         self.waits.append(wait)
+        promised = name in self.turns._due
         await asyncio.sleep(wait + self._chance.uniform(0, WAY_SECONDS))
-        if await self._ask(model) is None:
-            self.helped += 1
-        else:
-            self.refused_again += 1
+        helped = await self._ask(model, name) is None
+        self.helped += helped
+        self.refused_again += not helped
+        self.promises += promised
+        self.kept_promises += promised and helped
 
-    async def _ask(self, model: str) -> Overloaded | None:
+    async def _ask(self, model: str, name: str) -> Overloaded | None:
         try:
-            await self.labellers[model].label(picture(1), LabelRequest(top_k=1))
+            await self.labellers[model].label(
+                picture(1), LabelRequest(top_k=1), caller=lambda: name
+            )
         except Overloaded as refusal:
             return refusal
-        self.served += 1
+        self.served_at.append(self.loop.now)
         return None

@@ -62,19 +62,22 @@ def metric_names(text: str) -> set[str]:
     return {match["name"] for match in SELECTOR.finditer(text)}
 
 
-def existing_names() -> set[str]:
-    """Return every series that the service exports, that Prometheus adds, or that a rule records.
-
-    A metric without series yet is known by its family; its samples' names follow from its type.
-    """
+def names_on(registry: CollectorRegistry) -> set[str]:
+    """Return every series that a registry exports, by the types of its metrics."""
     suffixes = {
         "counter": ("_total",),
         "histogram": ("_bucket", "_count", "_sum"),
         "gauge": ("",),
     }
-    exported = {
-        family.name + suffix
-        for family in Metrics(CollectorRegistry()).registry.collect()
-        for suffix in suffixes[family.type]
+    return {
+        family.name + suffix for family in registry.collect() for suffix in suffixes[family.type]
     }
+
+
+def existing_names() -> set[str]:
+    """Return every series that the service exports, that Prometheus adds, or that a rule records.
+
+    A metric without series yet is known by its family; its samples' names follow from its type.
+    """
+    exported = names_on(Metrics(CollectorRegistry()).registry)
     return exported | ADDED_BY_PROMETHEUS | {rule.record for rule in read_rules() if rule.record}

@@ -141,16 +141,18 @@ class Gated:
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, settings: Settings) -> AsyncIterator[tuple[Served, Gated]]:
-        """Run the application with its one inference thread behind a gate, opened at the end."""
+    async def running(
+        cls, settings: Settings, *, threads: int = 1
+    ) -> AsyncIterator[tuple[Served, Gated]]:
+        """Run the application with its inference threads behind a gate, opened at the end."""
         made: list[Gated] = []
 
         def factory(settings: Settings) -> Classifier:
             made.append(cls(load_classifier(settings)))
             return made[0]
 
-        one_thread = settings.model_copy(update={"inference_threads": 1})
-        async with running(one_thread, factory) as served:
+        few = settings.model_copy(update={"inference_threads": threads})
+        async with running(few, factory) as served:
             gated = made[0]
             gated._loop = asyncio.get_running_loop()
             try:

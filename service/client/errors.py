@@ -77,7 +77,7 @@ class Retries:
     """
 
     attempts: int = 4
-    longest_wait: float = 30.0
+    longest_wait: float = 60.0
 
     def wait_after(self, attempt: int, failure: ClientError) -> float | None:
         """Return the seconds to wait after the failure of a call (from 1), None to give up."""

@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import Coroutine, Iterable
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -53,7 +54,8 @@ async def infer(request: Request, labeller: Labeller) -> Response:
     if request.headers.get("content-encoding", "identity") != "identity":
         raise UnsupportedMediaType
     header_bytes = _header_bytes(request)
-    labeller.ensure_place()
+    caller = partial(state.access.caller, request.scope)
+    labeller.ensure_place(caller)
     with labeller.held(), state.admission.upload(settings.max_batch_bytes) as upload:
         if header_bytes is None:
             upload.max_bytes = min(upload.max_bytes, settings.max_upload_bytes)
@@ -70,7 +72,8 @@ async def infer(request: Request, labeller: Labeller) -> Response:
             wanted = wanted_outputs(inference.request, manifest)
             await state.access.charge(request.scope, len(inference.images) - 1, already=1)
             labelled = await _all_or_none(
-                labeller.label(image, _BEST, deadline=deadline) for image in inference.images
+                labeller.label(image, _BEST, deadline=deadline, caller=caller)
+                for image in inference.images
             )
     for image in labelled:
         state.metrics.count_image(manifest, image.labelling, image.stages(read_seconds))

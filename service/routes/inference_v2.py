@@ -37,6 +37,7 @@ from service.inference_v2.wire import (
     ServerReady,
 )
 from service.openapi import inference_body, inference_errors
+from service.routes.health import check_alive
 from service.state import ServiceState, state_of
 
 router = APIRouter(prefix="/v2", tags=["inference"], route_class=GuardedRoute)
@@ -84,9 +85,10 @@ async def v2_server() -> ServerMetadata:
     return ServerMetadata()
 
 
-@router.get("/health/live", summary="V2: is the process alive?", responses=_OF_THE_SERVER)
-async def v2_live() -> ServerLive:
+@router.get("/health/live", summary="V2: is the process alive?", responses=_OF_READINESS)
+async def v2_live(request: Request) -> ServerLive:
     """As `/livez`."""
+    check_alive(state_of(request))
     return ServerLive()
 
 

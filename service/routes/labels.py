@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -117,12 +118,15 @@ async def answer_image(request: Request, query: LabelQuery, labeller: Labeller) 
     settings = state.settings
     asked = label_request(query, labeller.manifest)
     room = settings.max_upload_bytes + FORM_OVERHEAD_BYTES
-    labeller.ensure_place()
+    caller = partial(state.access.caller, request.scope)
+    labeller.ensure_place(caller)
     with labeller.held(), state.admission.upload(room) as upload:
         image = await read_image(request, upload, upload_limits(settings, max_files=1))
         read_seconds = time.perf_counter() - started
         async with ClientPresence(request.receive):
-            labelled = await labeller.label(image, asked, deadline=deadline_of(request))
+            labelled = await labeller.label(
+                image, asked, deadline=deadline_of(request), caller=caller
+            )
     answer = labels_answer(
         labelled, labeller.manifest, query.lang, started=started, read_seconds=read_seconds
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -28,9 +29,29 @@ from service.state import state_of
 router = APIRouter(tags=["models"], route_class=GuardedRoute)
 
 _OF_A_LOOK_UP = problems(UnknownModel, InternalError, NotReady)
-_OF_LABELLING = problems(UnknownModel, *OF_AN_UPLOAD, *OF_AN_IMAGE)
-_OF_A_BATCH = problems(UnknownModel, *OF_AN_UPLOAD, DeadlineExceeded)
-_OF_EXPLAINING = problems(UnknownModel, ExplanationsOff, *OF_AN_UPLOAD, *OF_AN_IMAGE)
+
+# Each answers for a model and for one version of it.
+_labels = partial(
+    router.post,
+    response_model=LabelsAnswer,
+    responses=problems(UnknownModel, *OF_AN_UPLOAD, *OF_AN_IMAGE),
+    openapi_extra=one_image_body(),
+    dependencies=[TAKES_DEADLINE],
+)
+_batch = partial(
+    router.post,
+    response_model=BatchAnswer,
+    responses=problems(UnknownModel, *OF_AN_UPLOAD, DeadlineExceeded),
+    openapi_extra=many_images_body(),
+    dependencies=[TAKES_DEADLINE],
+)
+_explanations = partial(
+    router.post,
+    response_model=ExplanationAnswer,
+    responses=problems(UnknownModel, ExplanationsOff, *OF_AN_UPLOAD, *OF_AN_IMAGE),
+    openapi_extra=one_image_body(),
+    dependencies=[TAKES_DEADLINE],
+)
 
 Version = Annotated[str, Path(description="A version, or `latest` for the newest one served.")]
 
@@ -76,14 +97,7 @@ async def describe_version(request: Request, name: str, version: Version) -> Mod
     return model_detail(models.find(name, version), models.default)
 
 
-@router.post(
-    "/v1/models/{name}/labels",
-    summary="Label one image by a model",
-    response_model=LabelsAnswer,
-    responses=_OF_LABELLING,
-    openapi_extra=one_image_body(),
-    dependencies=[TAKES_DEADLINE],
-)
+@_labels("/v1/models/{name}/labels", summary="Label one image by a model")
 @needs("label")
 async def label_by_model(
     request: Request, name: str, query: Annotated[LabelQuery, Query()]
@@ -92,13 +106,9 @@ async def label_by_model(
     return await answer_image(request, query, state_of(request).model(name))
 
 
-@router.post(
+@_labels(
     "/v1/models/{name}/versions/{version}/labels",
     summary="Label one image by one version of a model",
-    response_model=LabelsAnswer,
-    responses=_OF_LABELLING,
-    openapi_extra=one_image_body(),
-    dependencies=[TAKES_DEADLINE],
 )
 @needs("label")
 async def label_by_version(
@@ -108,14 +118,7 @@ async def label_by_version(
     return await answer_image(request, query, state_of(request).model(name, version))
 
 
-@router.post(
-    "/v1/models/{name}/labels/batch",
-    summary="Label several images by a model",
-    response_model=BatchAnswer,
-    responses=_OF_A_BATCH,
-    openapi_extra=many_images_body(),
-    dependencies=[TAKES_DEADLINE],
-)
+@_batch("/v1/models/{name}/labels/batch", summary="Label several images by a model")
 @needs("label")
 async def label_batch_by_model(
     request: Request, name: str, query: Annotated[LabelQuery, Query()]
@@ -124,13 +127,9 @@ async def label_batch_by_model(
     return await answer_images(request, query, state_of(request).model(name))
 
 
-@router.post(
+@_batch(
     "/v1/models/{name}/versions/{version}/labels/batch",
     summary="Label several images by one version of a model",
-    response_model=BatchAnswer,
-    responses=_OF_A_BATCH,
-    openapi_extra=many_images_body(),
-    dependencies=[TAKES_DEADLINE],
 )
 @needs("label")
 async def label_batch_by_version(
@@ -140,14 +139,7 @@ async def label_batch_by_version(
     return await answer_images(request, query, state_of(request).model(name, version))
 
 
-@router.post(
-    "/v1/models/{name}/explanations",
-    summary="Explain a label of one image by a model",
-    response_model=ExplanationAnswer,
-    responses=_OF_EXPLAINING,
-    openapi_extra=one_image_body(),
-    dependencies=[TAKES_DEADLINE],
-)
+@_explanations("/v1/models/{name}/explanations", summary="Explain a label of one image by a model")
 @needs("label")
 async def explain_by_model(
     request: Request, name: str, query: Annotated[ExplanationQuery, Query()]
@@ -156,13 +148,9 @@ async def explain_by_model(
     return await answer_explanation(request, query, state_of(request).model(name))
 
 
-@router.post(
+@_explanations(
     "/v1/models/{name}/versions/{version}/explanations",
     summary="Explain a label of one image by one version of a model",
-    response_model=ExplanationAnswer,
-    responses=_OF_EXPLAINING,
-    openapi_extra=one_image_body(),
-    dependencies=[TAKES_DEADLINE],
 )
 @needs("label")
 async def explain_by_version(

@@ -243,8 +243,8 @@ async def test_a_full_service_refuses_and_a_late_answer_is_told_to_be_late(
     async with Gated.running(busy) as (served, gated):
         first = asyncio.create_task(served.client.post(INFER, json=encoded(png, png)))
         await gated.began.wait()
-        refused = await served.client.post(INFER, json=encoded(png, png))
         late = await served.client.post(INFER, json=encoded(png, parameters={"timeout": 1000}))
+        refused = await served.client.post(INFER, json=encoded(png, png))
         gated.gate.set()
         assert (await first).status_code == 200
     assert (refused.status_code, late.status_code) == (503, 504)
