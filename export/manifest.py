@@ -18,11 +18,16 @@ from service.contract import (
     Manifest,
     Provenance,
 )
+from training.architectures import Backbone, EfficientNetLite, Model, Pair
 from training.datasets import find_data_set
 from training.evaluate import Evaluation
 from training.run import Run
+from training.spanish import number
 
 TOOLS = ("onnx", "tf2onnx", "onnxruntime", "onnxruntime-gpu")
+
+_IMAGENET = "; it began with weights that were fitted on ImageNet"
+_IMAGENET_ES = "; partió de pesos ajustados con ImageNet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +133,13 @@ def with_evaluation(manifest: Manifest, evaluation: Evaluation) -> Manifest:
 def _provenance(run: Run, parameters: int) -> Provenance:
     recipe = run.config.recipe
     environment, data = run.read("environment.json"), run.read("data.json")
+    images = int(data["train"])
+    before = _began_from_imagenet(recipe.model)
     return Provenance(
         recipe=recipe.name,
         seed=run.config.seed,
-        data=f"{data['name']}, {data['train']} training images",
+        data=f"{data['name']}, {images} training images{_IMAGENET if before else ''}",
+        data_es=f"{data['name']}, {number(images)} imágenes{_IMAGENET_ES if before else ''}",
         data_sha256=data["sha256"],
         commit=environment["commit"],
         created=datetime.now(UTC).replace(microsecond=0),
@@ -139,6 +147,19 @@ def _provenance(run: Run, parameters: int) -> Provenance:
         parameters=parameters,
         epochs=float(recipe.fit.epochs),
     )
+
+
+def _began_from_imagenet(model: Model) -> bool:
+    """Tell whether a network, or one of a pair, began with weights that were fitted on ImageNet."""
+    match model:
+        case Pair():
+            return _began_from_imagenet(model.first) or _began_from_imagenet(model.second)
+        case EfficientNetLite():
+            return True
+        case Backbone():
+            return model.weights == "imagenet"
+        case _:
+            return False
 
 
 def tool_versions() -> dict[str, str]:

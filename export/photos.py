@@ -33,10 +33,11 @@ def main(
     photos: Annotated[Path, typer.Argument(help="A folder of photos a label.", exists=True)],
     *,
     about: Annotated[str, typer.Option(help="Which photos these are, in a few words.")],
+    about_es: Annotated[str, typer.Option(help="The same in Spanish, for the public.")] = "",
 ) -> None:
     """Measure and write the figures; exit code 1, and nothing written, when it cannot be done."""
     try:
-        manifest = measure(load_bundle(bundle), photos, about)
+        manifest = measure(load_bundle(bundle), photos, about, about_es)
     except (BundleError, RotuloError, OSError, ValueError, ValidationError) as error:
         typer.echo(f"export: {error}", err=True)
         raise typer.Exit(1) from error
@@ -48,7 +49,7 @@ def main(
             typer.echo(f"{figure.name}: {figure.value:.4f} on {figure.n} photos")
 
 
-def measure(bundle: Bundle, photos: Path, about: str) -> Manifest:
+def measure(bundle: Bundle, photos: Path, about: str, about_es: str = "") -> Manifest:
     """Return the bundle's manifest with what was measured on the photos.
 
     Raises:
@@ -70,6 +71,7 @@ def measure(bundle: Bundle, photos: Path, about: str) -> Manifest:
             n=len(files),
             split=SPLIT,
             conditions=f"{MODEL_FILE}, ONNX Runtime CPU; {about}",
+            conditions_es=f"{MODEL_FILE}, ONNX Runtime CPU; {about_es}" if about_es else None,
         )
         for name, value in values.items()
     )

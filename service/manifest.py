@@ -154,11 +154,12 @@ class Baseline(_Part):
 
 
 class Provenance(_Part):
-    """Where the weights come from: enough to fit them again."""
+    """Where the weights come from: enough to fit them again; ``data_es`` is ``data`` in Spanish."""
 
     recipe: Sentence
     seed: Count
     data: Sentence
+    data_es: Sentence | None = None
     data_sha256: Sha256
     commit: Sentence
     created: AwareDatetime
@@ -168,13 +169,17 @@ class Provenance(_Part):
 
 
 class Figure(_Part):
-    """One measured number with its conditions: on how many images of which split, and how."""
+    """One measured number with its conditions: on how many images of which split, and how.
+
+    ``conditions_es`` says them in Spanish, where the public reads them.
+    """
 
     name: Sentence
     value: float
     n: Count
     split: Sentence
     conditions: Sentence
+    conditions_es: Sentence | None = None
 
 
 class Manifest(_Part):

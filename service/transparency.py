@@ -40,6 +40,7 @@ class Origin(_Wire):
     """What the model learned from, and how to fit it again."""
 
     data: str
+    data_lang: Lang = Field(description="Language of the data's description.")
     data_sha256: str
     recipe: str
     commit: str
@@ -64,6 +65,7 @@ class Measured(_Wire):
     high: float | None = None
     images: int
     conditions: str
+    conditions_lang: Lang = Field(description="Language of the conditions: not all have Spanish.")
 
 
 class Kept(_Wire):
@@ -100,6 +102,7 @@ def record_of(manifest: Manifest, settings: Settings, t: Catalogue) -> Transpare
     """Return the record of a model, as this service is set up, in the catalogue's language."""
     names = [label.en if t.lang == "en" else label.es for label in manifest.labels]
     origin = manifest.provenance
+    data, data_lang = _in(t.lang, origin.data, origin.data_es)
     return TransparencyRecord(
         lang=t.lang,
         model=model_ref(manifest),
@@ -111,7 +114,8 @@ def record_of(manifest: Manifest, settings: Settings, t: Catalogue) -> Transpare
             name=settings.responsible_name or None, contact=settings.responsible_contact or None
         ),
         origin=Origin(
-            data=origin.data,
+            data=data,
+            data_lang=data_lang,
             data_sha256=origin.data_sha256,
             recipe=origin.recipe,
             commit=origin.commit,
@@ -121,8 +125,8 @@ def record_of(manifest: Manifest, settings: Settings, t: Catalogue) -> Transpare
             _class_quality(manifest, label.id, name)
             for label, name in zip(manifest.labels, names, strict=True)
         ),
-        test=_measured(manifest, TEST),
-        photos=_measured(manifest, PHOTOS),
+        test=_measured(manifest, TEST, t.lang),
+        photos=_measured(manifest, PHOTOS, t.lang),
         decisions=_decisions(manifest, t),
         limits=_limits(manifest, t),
         images=_images(settings, t),
@@ -148,16 +152,23 @@ def _value(manifest: Manifest, name: str, split: str) -> float | None:
     return figure.value if figure else None
 
 
-def _measured(manifest: Manifest, split: str) -> Measured | None:
+def _in(lang: Lang, english: str, spanish: str | None) -> tuple[str, Lang]:
+    """Return a manifest's words in a language if it has them, and the language that they are in."""
+    return (spanish, "es") if lang == "es" and spanish is not None else (english, "en")
+
+
+def _measured(manifest: Manifest, split: str, lang: Lang) -> Measured | None:
     accuracy = _figure(manifest, "accuracy", split)
     if accuracy is None:
         return None
+    conditions, conditions_lang = _in(lang, accuracy.conditions, accuracy.conditions_es)
     return Measured(
         accuracy=accuracy.value,
         low=_value(manifest, "accuracy_low_95", split),
         high=_value(manifest, "accuracy_high_95", split),
         images=accuracy.n,
-        conditions=accuracy.conditions,
+        conditions=conditions,
+        conditions_lang=conditions_lang,
     )
 
 
@@ -220,7 +231,8 @@ EXAMPLE: Final[dict[str, Any]] = {
     "purpose": "Sugiere cuál de 2 etiquetas tiene una imagen: gato y perro.",
     "responsible": {"name": "Municipalidad de Ejemplo", "contact": "transparencia@example.cl"},
     "origin": {
-        "data": "cifar10, 50000 training images",
+        "data": "cifar10, 50.000 imágenes",
+        "data_lang": "es",
         "data_sha256": "0" * 64,
         "recipe": "airbench94",
         "commit": "191183a",
@@ -230,8 +242,10 @@ EXAMPLE: Final[dict[str, Any]] = {
         {"id": "cat", "name": "gato", "precision": 0.88, "recall": 0.87, "images": 1000},
         {"id": "dog", "name": "perro", "precision": 0.89, "recall": 0.9, "images": 1000},
     ],
-    "test": {"accuracy": 0.94, "low": 0.937, "high": 0.946, "images": 10000, "conditions": "CPU"},
-    "photos": {"accuracy": 0.91, "low": 0.84, "high": 0.95, "images": 90, "conditions": "CPU"},
+    "test": {"accuracy": 0.94, "low": 0.937, "high": 0.946, "images": 10000, "conditions": "CPU",
+             "conditions_lang": "en"},
+    "photos": {"accuracy": 0.91, "low": 0.84, "high": 0.95, "images": 90, "conditions": "CPU",
+               "conditions_lang": "en"},
     "decisions": "Con un puntaje de 93,0 % o más la respuesta es «Segura».",
     "limits": ["Solo conoce esas 2 etiquetas."],
     "images": ["Cada imagen se procesa en la memoria del servidor."],

@@ -73,6 +73,7 @@ def test_provenance_is_enough_to_fit_again(run: Run) -> None:
     origin = manifest_of_run(run).provenance
     assert (origin.recipe, origin.seed, origin.epochs) == (TINY.name, 3, 3.0)
     assert (origin.data, origin.commit) == ("colours, 200 training images", "c" * 40)
+    assert origin.data_es == "colours, 200 imágenes"
     assert origin.parameters == GRAPH.parameters
     assert origin.created.utcoffset() is not None
 
