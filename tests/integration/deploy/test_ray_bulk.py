@@ -24,7 +24,7 @@ from tests.bulking import bulk, read_rows
 from tests.bundles import write_bundle
 
 PART_IMAGES = 10
-UNITS = 40
+UNITS = 100
 ATTEMPTS = 4
 T = TypeVar("T")
 NODE: Final[dict[str, Any]] = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
@@ -64,18 +64,16 @@ def persistently(start: Callable[[], T]) -> T:
 
 
 class Watched(Meter):
-    """A meter that has something done when the run is so far."""
+    """A meter that has something tried with each part that is done, until it says that it is."""
 
-    def __init__(self, at: int, then: Callable[[], None]) -> None:
+    def __init__(self, attempt: Callable[[], bool]) -> None:
         super().__init__("es")
-        self._at = at
-        self._then: Callable[[], None] | None = then
+        self._attempt: Callable[[], bool] | None = attempt
 
     def advance(self, *, images: int, failed: int, source_bytes: int) -> None:
         super().advance(images=images, failed=failed, source_bytes=source_bytes)
-        if self._then and self.images >= self._at:
-            then, self._then = self._then, None
-            then()
+        if self._attempt and self._attempt():
+            self._attempt = None
 
 
 def bulk_on_ray(source: str, target: Path, bundles: Path, meter: Meter) -> Summary:
@@ -94,14 +92,20 @@ def test_a_node_that_dies_midway_takes_nothing_and_nothing_is_doubled(
     write_tar(tmp_path / "in" / "more.tar")
     other, target = tmp_path / "local.jsonl", tmp_path / "ray.jsonl"
     node = persistently(lambda: cluster.add_node(**NODE))
-    workers: set[str] = set()
+    killed_after: list[int] = []
 
-    def kill() -> None:
-        workers.update(actor_nodes())
+    def kill() -> bool:
+        """End a node once both are at work: Ray starts the second's actor when it sees fit."""
+        if len(actor_nodes()) < 2:
+            return False
+        killed_after.append(meter.images)
         cluster.remove_node(node, allow_graceful=False)
+        return True
 
-    summary = bulk_on_ray(f"{tmp_path}/in", target, bundles, Watched(len(images) // 4, kill))
-    assert len(workers) == 2, "both nodes were at work when one was killed"
+    meter = Watched(kill)
+    summary = bulk_on_ray(f"{tmp_path}/in", target, bundles, meter)
+    assert killed_after, "both nodes were never at work at once"
+    assert 0 < killed_after[0] < len(images), "one was killed midway"
     assert summary.images == len(images) + len(IMAGES)
     bulk(tmp_path / "in", other, bundles, part_images=PART_IMAGES)
     assert read_rows(target) == read_rows(other)
