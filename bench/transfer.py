@@ -21,7 +21,6 @@ from PIL import Image
 from rich.console import Console
 
 from service.contract import Manifest
-from service.cores import usable_cores
 from training.data import Split, load_whole_training_half
 from training.datasets import find_data_set
 from training.processor import processor
@@ -98,9 +97,8 @@ def page(photos: int, took: dict[str, float], manifest: Manifest) -> str:
 
 Written by `python -m bench.transfer`; wished for: under {WANTED_SECONDS} s.
 
-{photos} photos to fit on, {photos // 2} to measure with, {SIZE[0]}×{SIZE[1]} JPEGs of ten classes \
-(CIFAR-10 enlarged); {processor()}, {usable_cores()} cores, Python {platform.python_version()}, \
-load average {os.getloadavg()[1]:.1f} over the last five minutes at the end.
+{photos:,} photos to fit on, {photos // 2:,} to measure with, {SIZE[0]}×{SIZE[1]} JPEGs of ten \
+classes (CIFAR-10 enlarged); {processor()}, Python {platform.python_version()}, load average {os.getloadavg()[1]:.1f} over the last five minutes at the end.
 
 | Step | Seconds |
 |---|---|
