@@ -98,7 +98,8 @@ def page(photos: int, took: dict[str, float], manifest: Manifest) -> str:
 Written by `python -m bench.transfer`; wished for: under {WANTED_SECONDS} s.
 
 {photos:,} photos to fit on, {photos // 2:,} to measure with, {SIZE[0]}×{SIZE[1]} JPEGs of ten \
-classes (CIFAR-10 enlarged); {processor()}, Python {platform.python_version()}, load average {os.getloadavg()[1]:.1f} over the last five minutes at the end.
+classes (CIFAR-10 enlarged); {processor()}, Python {platform.python_version()}, load average \
+{os.getloadavg()[1]:.1f} over the last five minutes at the end.
 
 | Step | Seconds |
 |---|---|
