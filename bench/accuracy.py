@@ -38,6 +38,7 @@ class Row:
 
     recipe: Recipe
     fitted_on: str
+    began_with: str | None
     machine: str
     parameters: int
     validation: tuple[float, ...]
@@ -72,10 +73,12 @@ def gather(folder: Path) -> Iterator[Row]:
         yield _row(list(same))
 
 
-def _identity(run: Run) -> tuple[str, str, str, str, str]:
-    recipe = run.config.recipe
+def _identity(run: Run) -> tuple[str, ...]:
+    config, recipe = run.config, run.config.recipe
     machine = str(run.read("environment.json")["device"])
-    return recipe.family, recipe.name, run.config.fitted_on, recipe.model_dump_json(), machine
+    began_with = config.beginning.recipe if config.beginning else ""
+    return (recipe.family, recipe.name, config.fitted_on, began_with,
+            recipe.model_dump_json(), machine)  # fmt: skip
 
 
 def _row(runs: list[Run]) -> Row:
@@ -84,6 +87,7 @@ def _row(runs: list[Run]) -> Row:
     return Row(
         recipe=config.recipe,
         fitted_on=config.fitted_on,
+        began_with=config.beginning.recipe if config.beginning else None,
         machine=str(runs[0].read("environment.json")["device"]),
         parameters=_parameters(runs[0]),
         validation=tuple(
@@ -133,9 +137,8 @@ def page(rows: tuple[Row, ...]) -> str:
 
 
 def _line(row: Row, machines: list[str]) -> str:
-    name = row.recipe.name if row.fitted_on == "train" else f"{row.recipe.name}, all images"
     cells = (
-        f"`{name}`",
+        _name(row),
         _reported(reported(row.recipe.name), row.recipe),
         _mean(row.validation),
         _mean(row.test),
@@ -146,6 +149,15 @@ def _line(row: Row, machines: list[str]) -> str:
         str(machines.index(row.machine) + 1),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _name(row: Row) -> str:
+    said = [f"`{row.recipe.name}`"]
+    if row.began_with:
+        said.append(f"after `{row.began_with}`")
+    if row.fitted_on == "all":
+        said.append("all images")
+    return ", ".join(said)
 
 
 def _reported(found: Reported | None, recipe: Recipe) -> str:

@@ -26,6 +26,7 @@ class Compared:
     family: str
     seed: int
     fitted_on: str
+    began_with: str | None
     data: str
     data_sha256: str | None
     finished: bool
@@ -103,6 +104,7 @@ def read_run(run: Run) -> Compared:
         family=recipe.family,
         seed=run.config.seed,
         fitted_on=run.config.fitted_on,
+        began_with=run.config.beginning.recipe if run.config.beginning else None,
         data=recipe.data_name,
         data_sha256=data.get("sha256"),
         finished=run.finished,
@@ -155,6 +157,7 @@ def _figures(run: Compared) -> dict[str, str]:
         "recipe": run.recipe + ("" if run.finished else " (not finished)"),
         "seed": str(run.seed),
         "fitted on": run.fitted_on,
+        "began with": run.began_with or "–",
         "data": run.data,
         "parameters": "–" if run.parameters is None else f"{run.parameters:,}",
         "epochs": f"{run.epochs} of {run.planned}, kept {run.kept}",

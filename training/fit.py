@@ -1,5 +1,7 @@
 """Fits a recipe into a run folder, and goes on where a killed run stopped."""
 
+import shutil
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,12 +17,12 @@ from training.calibration import choose_thresholds, fit_temperature, softmax
 from training.callbacks import FollowValidation, KeepState, Progress, TellProgress
 from training.data import Split, Splits, load_splits, load_whole_training_half
 from training.datasets import find_data_set
-from training.errors import RecipeError
+from training.errors import RecipeError, RunError
 from training.head import fit_head
 from training.imagenet import load_imagenet_weights
 from training.models import build
 from training.recipe import Backbone, Recipe
-from training.run import Run, commit, versions
+from training.run import Run, RunConfig, commit, versions
 from training.settings import TrainingSettings
 from training.state import State
 from training.views import logits_of
@@ -61,6 +63,7 @@ def fit(
     Raises:
         DataError: the recipe's data or published weights cannot be used.
         RecipeError: the recipe looks at validation, and the run holds no images back for it.
+        RunError: the weights to begin with are of another network.
     """
     recipe = run.config.recipe
     if run.config.fitted_on == "all" and recipe.fit.looks_at_validation:
@@ -73,6 +76,29 @@ def fit(
         fit_weights(run, splits, settings, progress, strategy=strategy, watchers=watchers)
     if len(splits.validation):
         calibrate(run, splits.validation)
+
+
+def start(folder: Path, config: RunConfig, source: Run | None = None) -> Run:
+    """Start a run in `folder`, or go on with it; with `source`, from the weights of that run.
+
+    The new network may see images at another size, but has the same weights.
+
+    Raises:
+        RunError: `source` is not finished, of other data, or has seen the images that the new run
+            holds back; or `folder` holds another run.
+    """
+    if source is None:
+        return Run.start(folder, config)
+    if source.config.recipe.data != config.recipe.data:
+        raise RunError(f"{source.folder} is of other data")
+    if source.config.fitted_on == "all" and config.fitted_on == "train":
+        raise RunError(f"{source.folder} has seen the images that a fit on `train` holds back")
+    run = Run.start(folder, config.model_copy(update={"beginning": source.as_beginning()}))
+    if not run.start_weights.exists():
+        partial = run.start_weights.with_name("partial.start.weights.h5")
+        shutil.copyfile(source.weights, partial)
+        partial.replace(run.start_weights)
+    return run
 
 
 def fit_weights(
@@ -88,6 +114,7 @@ def fit_weights(
 
     Raises:
         DataError: the recipe's published weights cannot be used.
+        RunError: the weights to begin with are of another network.
     """
     recipe = run.config.recipe
     strategy = strategy or device.prepare()
@@ -101,6 +128,8 @@ def fit_weights(
         if not tf.train.latest_checkpoint(str(run.checkpoints)):
             _load_published_weights(model, recipe, settings)
         _adapt(model, splits.train.images)
+        if run.config.beginning:
+            _load_start_weights(model, run)
     run.write("model.json", {"parameters": count(model), "total": model.count_params()})
     if recipe.fit.head and not run.checkpoints.exists():
         fit_head(model, run, splits.train, recipe.fit.head, progress)
@@ -189,6 +218,16 @@ def _record(run: Run, splits: Splits, policy: str) -> None:
 def _load_published_weights(model: keras.Model, recipe: Recipe, settings: TrainingSettings) -> None:
     if isinstance(recipe.model, Backbone) and recipe.model.weights == "imagenet":
         load_imagenet_weights(model, recipe.model, settings)
+
+
+def _load_start_weights(model: keras.Model, run: Run) -> None:
+    try:
+        with warnings.catch_warnings():
+            # Keras warns of layers that it finds no weights for, and leaves them at random.
+            warnings.simplefilter("error", UserWarning)
+            model.load_weights(run.start_weights)
+    except (ValueError, UserWarning) as error:
+        raise RunError(f"the weights to begin with are of another network: {error}") from error
 
 
 def _adapt(model: keras.Model, images: np.ndarray) -> None:

@@ -46,6 +46,7 @@ from training.shown import ShownExamples, show_examples
 from training.varied import EPOCHS_SHOWN, varied
 from training.wording import (
     augmentation_in_words,
+    beginning_in_words,
     fit_in_words,
     views_in_words,
 )
@@ -218,7 +219,7 @@ def render(content: Content) -> str:
         epochs_shown=EPOCHS_SHOWN,
         model_words=model_in_words(recipe.model),
         augmentation_words=augmentation_in_words(recipe.augmentation),
-        fit_words=fit_in_words(recipe.fit),
+        fit_words=(*beginning_in_words(content.config.beginning), *fit_in_words(recipe.fit)),
         views_words=views_in_words(recipe.views),
     )
 

@@ -8,6 +8,7 @@ RUN/
   model.json         how many parameters gradients change, and how many there are
   head.json          how the head alone was fitted, where a recipe asks for that
   features/          what the frozen network saw, for that head
+  start.weights.h5   the weights that the fit began with, where another run gave them
   history.jsonl      a line an epoch
   checkpoints/       of the last epoch, to go on from
   model.weights.h5   the finished weights
@@ -19,6 +20,7 @@ RUN/
 ```
 """
 
+import hashlib
 import json
 import os
 import subprocess
@@ -35,6 +37,17 @@ DESCRIBE = ("git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=
 VERSIONED = ("tensorflow-cpu", "tensorflow", "keras", "numpy", "pillow")
 
 
+class Beginning(BaseModel):
+    """Whose weights a fit began with: a finished run's recipe, seed, epochs and weights' digest."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recipe: str
+    seed: int
+    epochs: int
+    sha256: str
+
+
 class RunConfig(BaseModel):
     """What a run is: fixed when it starts, and compared when it goes on.
 
@@ -47,6 +60,7 @@ class RunConfig(BaseModel):
     recipe: Recipe
     seed: int = 0
     fitted_on: Literal["train", "all"] = "train"
+    beginning: Beginning | None = None
 
 
 class Run:
@@ -105,9 +119,28 @@ class Run:
         return self.folder / "model.weights.h5"
 
     @property
+    def start_weights(self) -> Path:
+        """The weights that the fit begins with, where another run gave them."""
+        return self.folder / "start.weights.h5"
+
+    @property
     def finished(self) -> bool:
         """Whether the fit has ended."""
         return self.weights.is_file()
+
+    def as_beginning(self) -> Beginning:
+        """What a run is known by that gives its weights to another.
+
+        Raises:
+            RunError: the fit has not ended.
+        """
+        self.require_finished()
+        return Beginning(
+            recipe=self.config.recipe.name,
+            seed=self.config.seed,
+            epochs=self.config.recipe.fit.epochs,
+            sha256=hashlib.sha256(self.weights.read_bytes()).hexdigest(),
+        )
 
     def require_finished(self) -> None:
         """Make sure that there are finished weights.

@@ -20,6 +20,7 @@ from training.recipe import (
     Triangle,
     Views,
 )
+from training.run import Beginning
 from training.spanish import number, percent
 
 FLIPS = {
@@ -59,6 +60,14 @@ def augmentation_in_words(augmentation: Augmentation) -> str:
     if augmentation.mix:
         ways.append(_mix(augmentation.mix))
     return f"Variación de las imágenes al ajustar: {'; '.join(ways)}."
+
+
+def beginning_in_words(beginning: Beginning | None) -> tuple[str, ...]:
+    """Whose weights the fit began with, where another run gave them."""
+    if beginning is None:
+        return ()
+    said = f"{beginning.recipe}, {beginning.epochs} épocas, semilla {beginning.seed}"
+    return (f"Parte de los pesos de otra corrida: {said}.",)
 
 
 def fit_in_words(fit: Fit) -> tuple[str, ...]:

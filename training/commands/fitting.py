@@ -35,6 +35,13 @@ def fit(  # noqa: PLR0913 - each is a flag
     on: Annotated[
         str, typer.Option(help="`train`, or `all` for the last fit of a settled recipe.")
     ] = "train",
+    begin_with: Annotated[
+        Path | None,
+        typer.Option(
+            help="A finished run of the same network, at any size of image, whose weights to "
+            "begin with."
+        ),
+    ] = None,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Also write RUN/tensorboard, to watch it.")
     ] = False,
@@ -47,6 +54,7 @@ def fit(  # noqa: PLR0913 - each is a flag
     adjustment = ChosenData(dataset, size, grey).adjust(found, epochs, from_scratch=from_scratch)
     chosen = adjustment.apply(found)
     from training.fit import fit as fit_run
+    from training.fit import start
     from training.progress import BarProgress, JsonProgress
     from training.run import Run, RunConfig
 
@@ -54,7 +62,8 @@ def fit(  # noqa: PLR0913 - each is a flag
     settings = TrainingSettings()
     name = f"{chosen.name}-{fitted_on}-{seed}{adjustment.suffix(found)}"
     folder = run or settings.runs_dir / name
-    opened = Run.start(folder, RunConfig(recipe=chosen, seed=seed, fitted_on=fitted_on))
+    config = RunConfig(recipe=chosen, seed=seed, fitted_on=fitted_on)
+    opened = start(folder, config, Run.open(begin_with) if begin_with else None)
     watchers = []
     if tensorboard:
         from training.tensorboard import tensorboard_of

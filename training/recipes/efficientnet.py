@@ -4,6 +4,7 @@ Tan 2019 (arXiv 1905.11946) fine-tunes EfficientNet-B0 to 98.1 % on CIFAR-10 at 
 Lite variant (Liu 2020) has ReLU6 and no squeeze-and-excitation, and runs well on processors.
 
     python -m training fit efficientnet-lite0
+    python -m training fit efficientnet-lite0-192 --begin-with RUN
 
 What differs here, and why:
 
@@ -28,6 +29,24 @@ EFFICIENTNET_LITE0 = register(
             batch_size=64,
             optimiser=NesterovSgd(learning_rate=0.003, momentum=0.9, weight_decay=1e-6),
             schedule=Triangle(start=0.1, peak=0.15, end=0.01),
+        ),
+    )
+)
+
+# More pixels for a network that knows the classes already (Touvron 2019, arXiv 1906.06423): two
+# epochs at 192 cost what five do at 128.
+EFFICIENTNET_LITE0_192 = register(
+    Recipe(
+        name="efficientnet-lite0-192",
+        family="efficientnet",
+        summary="the same at 192 pixels, to go on with a run at 128",
+        model=EfficientNetLite(resolution=192, frozen_blocks=5),
+        augmentation=Augmentation(flip="random", translate=4, zoom=0.15),
+        fit=Fit(
+            epochs=2,
+            batch_size=64,
+            optimiser=NesterovSgd(learning_rate=0.002, momentum=0.9, weight_decay=1e-6),
+            schedule=Triangle(start=0.3, peak=0.1, end=0.01),
         ),
     )
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import typer
@@ -102,3 +103,14 @@ def test_the_command_writes_the_page(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, [str(tmp_path / "runs"), "--out", str(out)])
     assert done.exit_code == 0, done.output
     assert out.read_text("utf-8").startswith("# What each recipe reaches")
+
+
+def test_a_run_that_began_with_another_is_a_row_that_says_so(tmp_path: Path) -> None:
+    write_finished(tmp_path, MLP, seed=0, validation=0.5)
+    source = Run.open(tmp_path / f"{MLP.name}-50-0")
+    config = source.config.model_copy(update={"beginning": source.as_beginning()})
+    shutil.copytree(source.folder, tmp_path / "after")
+    (tmp_path / "after/recipe.json").write_text(config.model_dump_json())
+    names = [line.split("|")[1].strip() for line in page(tuple(gather(tmp_path))).splitlines()
+             if line.startswith("| `")]  # fmt: skip
+    assert sorted(names) == ["`mlp-sgd-relu-1`", "`mlp-sgd-relu-1`, after `mlp-sgd-relu-1`"]
