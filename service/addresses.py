@@ -7,6 +7,7 @@ is read from the right, one step for each trusted network, and not at all from a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -36,7 +37,7 @@ def client_of(scope: Scope, trusted: Iterable[Network]) -> str:
     The word ``unknown`` where the server knows none, as on a Unix socket.
     """
     networks = tuple(trusted)
-    peer = _parse((scope.get("client") or ("",))[0])
+    peer = _parse_peer((scope.get("client") or ("",))[0])
     if networks and peer is not None and _within(peer, networks):
         hops = b",".join(value for name, value in scope["headers"] if name == _FORWARDED)
         for hop in reversed(hops.decode("latin-1").split(",")):
@@ -55,6 +56,10 @@ def _parse(text: str) -> IPv4Address | IPv6Address | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+_parse_peer = lru_cache(maxsize=1024)(_parse)
+"""Of what the server says; what a header says may be long, and anything."""
 
 
 def _within(address: IPv4Address | IPv6Address, networks: tuple[Network, ...]) -> bool:

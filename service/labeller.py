@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 from service.admission import Admission
 from service.batcher import Batcher, Outcome
 from service.classifier import Classifier
-from service.containment import contained
 from service.contract import DecodedImage, Manifest, Pixels, decode_image, to_pixels
 from service.errors import DeadlineExceeded, Overloaded
 from service.labelling import Labelling, label
@@ -257,9 +255,7 @@ class Labeller:
 
     async def aside(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what some work on an upload gives, done in a decoding thread."""
-        loop = asyncio.get_running_loop()
-        call = partial(contained, work, *args, **kwargs)
-        return await loop.run_in_executor(self._decoders, call)
+        return await self._decoders.call(work, *args, **kwargs)
 
     async def _see(self, image: bytes | Pixels, submitted: float) -> _Seen:
         """Return what the model would see of an image; pixels are that already."""

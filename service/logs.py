@@ -6,6 +6,7 @@ status and durations. Never a file name, an address, metadata or bytes of an ima
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -28,21 +29,39 @@ _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=repr)
 class LosingStream(io.TextIOBase):
     """Writes to another stream, and loses lines where that is full or gone.
 
-    A request is worth more than its line.
+    A request is worth more than its line. Lines of one turn of an event loop are written together
+    after it: a system call lets go of the interpreter's lock, and the loop then waits for another
+    thread to give it back, once a line.
     """
 
     def __init__(self, behind: TextIO) -> None:
         self._behind = behind
+        self._gathered: list[str] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def write(self, text: str) -> int:
-        """Write, or lose it."""
-        with suppress(OSError):
-            self._behind.write(text)
+        """Write, at the end of the turn where an event loop runs, or lose it."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._write(text)
+            return len(text)
+        if not self._gathered or loop is not self._loop:
+            self._loop = loop
+            loop.call_soon(self._write_gathered)
+        self._gathered.append(text)
         return len(text)
 
     def flush(self) -> None:
-        """Flush, or not."""
+        """Pass: what is written is flushed with it."""
+
+    def _write_gathered(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        self._write("".join(gathered))
+
+    def _write(self, text: str) -> None:
         with suppress(OSError):
+            self._behind.write(text)
             self._behind.flush()
 
 

@@ -45,7 +45,6 @@ _DEFAULTS: Final = tuple(
 )
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_log = structlog.get_logger()
 
 
 class Edge:
@@ -54,13 +53,15 @@ class Edge:
     def __init__(self, app: ASGIApp, state: ServiceState) -> None:
         self._app = app
         self._state = state
+        # Bound once: a logger that is looked up for every line costs as much as its line.
+        self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request through, and see it to its end."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, send, self._state)
+        exchange = _Exchange(scope, send, self._state, self._log)
         try:
             await self._app(scope, receive, exchange.send)
         except ClientLeft:
@@ -78,7 +79,14 @@ class Edge:
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: Scope, send: Send, state: ServiceState) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        send: Send,
+        state: ServiceState,
+        log: structlog.typing.FilteringBoundLogger,
+    ) -> None:
+        self._log = log
         self._scope = scope
         self._send = send
         self._state = state
@@ -122,7 +130,7 @@ class _Exchange:
             response = await answer_problem(Request(self._scope), error)
             await response(self._scope, _nothing_more, self.send)
         else:
-            _log.error("answer broke off", request_id=self.request_id, exc_info=error)
+            self._log.error("answer broke off", request_id=self.request_id, exc_info=error)
 
     def finish(self) -> None:
         """Count and log the request, once."""
@@ -138,7 +146,7 @@ class _Exchange:
             spans = self._scope["state"].get("spans", ())
             ending = EndedRequest(route, method, int(status), self._started, ended, spans)
             self._state.tracer.record(self.trace, ending)
-        _log.info(
+        self._log.info(
             "request",
             request_id=self.request_id,
             trace_id=self.trace.trace_id,

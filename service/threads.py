@@ -6,11 +6,16 @@ means, and what it waits for does not know us. So it is told to whoever can repl
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from typing import ParamSpec, TypeVar
+
+from service.containment import contained
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,6 +40,20 @@ class WatchedThreads(ThreadPoolExecutor):
         """Run a call in one of the threads."""
         return super().submit(self._timed, fn, *args, **kwargs)
 
+    def call(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        """Run a call in one of the threads; once cancelled, it never begins.
+
+        What ``loop.run_in_executor`` does, for an event loop that does it for every image: the
+        thread itself tells the loop, without a second future to be followed.
+
+        Raises:
+            RuntimeError: the threads are shut down, or the system gives none.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self.submit(_answer, loop, future, partial(work, *args, **kwargs))
+        return future
+
     def stuck(self, seconds: float) -> int:
         """Return how many threads have been at one call for so long."""
         now = self._clock()
@@ -48,3 +67,24 @@ class WatchedThreads(ThreadPoolExecutor):
             return fn(*args, **kwargs)
         finally:
             del self._began[thread]
+
+
+def _answer(
+    loop: asyncio.AbstractEventLoop, future: asyncio.Future[T], work: Callable[[], T]
+) -> None:
+    """Do the work of a future in a thread, and have its loop end it."""
+    if future.cancelled():
+        return
+    try:
+        result = contained(work)
+    except Exception as error:  # noqa: BLE001  # whoever awaits the future raises it
+        tell = partial(_end, future, partial(future.set_exception, error))
+    else:
+        tell = partial(_end, future, partial(future.set_result, result))
+    with suppress(RuntimeError):  # the loop is closed, and nobody awaits it
+        loop.call_soon_threadsafe(tell)
+
+
+def _end(future: asyncio.Future[T], end: Callable[[], object]) -> None:
+    if not future.done():
+        end()
