@@ -93,10 +93,10 @@ class Outcome:
 @app.command()
 def main(  # noqa: PLR0913  # one argument for each thing that may be said
     *,
-    images: Annotated[int, typer.Option(min=2 * PICTURES, help="Images of the first.")] = 1000,
+    images: Annotated[int, typer.Option(min=2 * PICTURES, help="Images of the first.")] = 3000,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of the first.")] = 3,
     many: Annotated[int, typer.Option(min=0, help="Images of the second; 0: none.")] = 100_000,
-    seconds: Annotated[int, typer.Option(min=1, help="How long each limit is measured.")] = 5,
+    seconds: Annotated[int, typer.Option(min=1, help="How long each limit is measured.")] = 10,
     kind: Annotated[str, typer.Option(help="Kind of picture: S, M or L.")] = "S",
     bundle: Annotated[Path | None, typer.Option(help="NAME/VERSION of the first.")] = None,
     many_bundle: Annotated[Path | None, typer.Option(help="NAME/VERSION of the second.")] = None,

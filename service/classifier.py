@@ -112,7 +112,11 @@ class OnnxClassifier:
         return evidence
 
     def warm_up(self, max_batch: int) -> None:
-        """Run each bucket of batch sizes once, so that no request pays for a first time."""
+        """Run batches, so that no request pays for a first time.
+
+        The CPU has nothing to prepare but memory, of which one image and the largest batch ask;
+        others may compile something for each bucket of batch sizes.
+        """
         spec = self.manifest.input
-        for size in bucket_sizes(max_batch):
+        for size in (1, max_batch) if self.provider == "cpu" else bucket_sizes(max_batch):
             self.run(np.zeros((size, spec.height, spec.width, spec.channels), np.uint8))

@@ -35,10 +35,13 @@ def test_a_static_check_has_nothing_to_say(root: Path, command: tuple[str, ...])
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
-FORBIDDEN_AT_START = ("keras", "matplotlib", "pyarrow", "sklearn", "tensorflow", "tf2onnx")
+FORBIDDEN_AT_START = (
+    *("keras", "matplotlib", "pyarrow", "sklearn", "tensorflow", "tf2onnx"),
+    *("alembic", "sqlalchemy"),  # for those who keep corrections
+)
 
 
-def test_importing_the_service_loads_nothing_of_training(root: Path) -> None:
+def test_importing_the_service_loads_nothing_of_training_nor_what_few_need(root: Path) -> None:
     program = "import sys, service.app; print(*{name.partition('.')[0] for name in sys.modules})"
     finished = run(root, Path(sys.executable).name, "-c", program)
     assert finished.returncode == 0, finished.stderr

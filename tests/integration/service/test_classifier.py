@@ -78,8 +78,12 @@ def test_a_batch_of_another_shape_is_refused_before_it_runs(tmp_path: Path, batc
         classifier.run(batch)
 
 
-def test_warm_up_runs_each_bucket_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("provider", "warmed"), [("cpu", [1, 12]), ("openvino", [1, 2, 4, 8, 12])])
+def test_warm_up_runs_what_has_something_to_prepare(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str, warmed: list[int]
+) -> None:
     classifier = OnnxClassifier(write_bundle(tmp_path), provider="cpu")
+    monkeypatch.setattr(classifier, "provider", provider)
     sizes: list[int] = []
     real_run = classifier.run
 
@@ -89,7 +93,7 @@ def test_warm_up_runs_each_bucket_once(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(classifier, "run", counting_run)
     classifier.warm_up(12)
-    assert sizes == [1, 2, 4, 8, 12]
+    assert sizes == warmed
 
 
 @pytest.mark.parametrize(
