@@ -1,6 +1,7 @@
 """`rotulo bulk` against its in-process limit, and against the job one would write with Dask.
 
     .venv/bin/python -m bench.bulk --dask DASK/bin/python     about 15 minutes on two quiet cores
+        --python SERVING/bin/python     for `rotulo bulk` as it is installed, without our own tools
     .venv/bin/python -m bench.bulk --quick                    only that it works; not a measurement
 
 Two contests: some images with the shipped bundle (`--bundle` for another one) as a folder, a tar
@@ -11,6 +12,9 @@ Rounds are interleaved (limit, each source, Dask), so that a neighbour on the ma
 alike; the table gives medians. A run is the real command in a process of its own. Its rate is that
 between the first and the last result, without the start of processes, as the limit's is; the whole
 command stands beside it. Memory is the most that the main process and its workers held together.
+
+Development's own environment holds pandas, which pyarrow loads wherever it finds it, for 0.8 s of a
+core in the middle of a run; so `--python` names one with what a user has (`rotulo[bulk]`).
 
 A rate is worth something on quiet cores alone. Processor time is worth something on busy ones too:
 that of a run, less that of a run of a few images, over the images between.
@@ -56,7 +60,10 @@ console = Console()
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """What is labelled with what, and how often. ``dask`` is its environment's Python, or empty."""
+    """What is labelled with what, and how often, by the Python of an environment.
+
+    ``dask`` is that of the Dask job's, or empty.
+    """
 
     bundle: Bundle
     kind: Kind
@@ -65,6 +72,7 @@ class Contest:
     rounds: int
     seconds: int
     dask: str
+    python: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,9 @@ def main(  # noqa: PLR0913  # one argument for each thing that may be said
     bundle: Annotated[Path | None, typer.Option(help="NAME/VERSION of the first.")] = None,
     many_bundle: Annotated[Path | None, typer.Option(help="NAME/VERSION of the second.")] = None,
     dask: Annotated[str, typer.Option(help="Python of an environment with Dask.")] = "",
+    python: Annotated[str, typer.Option(help="Python of an environment with rotulo[bulk].")] = (
+        sys.executable
+    ),
     quick: Annotated[bool, typer.Option("--quick", help="See that it works.")] = False,
     out: Annotated[Path, typer.Option(help="Where the tables go.")] = RESULTS,
 ) -> None:
@@ -114,9 +125,9 @@ def main(  # noqa: PLR0913  # one argument for each thing that may be said
             if many_bundle
             else write_stand_in(shipped.manifest, Path(name))
         )
-        contests = [Contest(shipped, KINDS[kind], images, SOURCES, rounds, seconds, dask)]
+        contests = [Contest(shipped, KINDS[kind], images, SOURCES, rounds, seconds, dask, python)]
         if many:
-            contests.append(Contest(fast, KINDS[kind], many, (FOLDER,), 1, seconds, dask))
+            contests.append(Contest(fast, KINDS[kind], many, (FOLDER,), 1, seconds, dask, python))
         lines = _heading()
         for contest in contests:
             outcome = measure(contest)
@@ -154,7 +165,9 @@ def _run_all(
 ) -> None:
     for name in contest.sources:
         target = sources[name].with_name(f"{name}{number}-out.parquet")
-        into[f"bulk, {name}"].append(run_bulk(contest.bundle, sources[name], target))
+        into[f"bulk, {name}"].append(
+            run_bulk(contest.python, contest.bundle, sources[name], target)
+        )
     if contest.dask:
         target = sources[FOLDER].with_name(f"dask{number}")
         ran = run_dask(contest.dask, contest.bundle, sources[FOLDER], target)
@@ -197,11 +210,11 @@ _NAMES = {FOLDER: "photos", "tar": "photos.tar", "Parquet": "photos.parquet"}
 _WRITERS = {FOLDER: _write_folder, "tar": _write_tar, "Parquet": _write_parquet}
 
 
-def run_bulk(bundle: Bundle, source: Path, target: Path) -> Ran:
+def run_bulk(python: str, bundle: Bundle, source: Path, target: Path) -> Ran:
     """One run of the real command with its defaults."""
     manifest, folder = bundle.manifest, bundle.path.parent.parent
     options = ["--bundles", str(folder), "--model", "/".join(manifest.ref), "--json"]
-    command = [sys.executable, "-m", "service", "bulk", str(source), "--out", str(target)]
+    command = [python, "-m", "service", "bulk", str(source), "--out", str(target)]
     seen = watched([*command, *options])
     summary = json.loads(seen.told)
     return Ran(summary["images_per_second"], summary["seconds"], seen.peak_mib, seen.cpu_seconds)
@@ -259,14 +272,15 @@ def _heading() -> list[str]:
         "# Bulk labelling against its in-process limit",
         "",
         (
-            "Written by `python -m bench.bulk`; the ratios carry over where the cores were quiet, "
-            "the absolute figures are this machine's."
+            "Written by `python -m bench.bulk --dask … --python …`; the ratios carry over where "
+            "the cores were quiet, the absolute figures are this machine's."
         ),
         "",
         (
             f"CPU, {usable_cores()} cores ({platform.machine()}), Python "
             f"{platform.python_version()}; interleaved rounds, medians. The limit is decode + "
-            "session in batches of 16, one process a core, nothing read and nothing written. The "
+            "session in batches of 16, one process a core, nothing read and nothing written. "
+            "`rotulo bulk` has what `rotulo[bulk]` installs. The "
             "Dask job (`bench/dask_job.py`) has its own environment; it decodes plainly and "
             "records the best label alone, without parts to go on from."
         ),
