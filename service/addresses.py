@@ -6,8 +6,8 @@ is read from the right, one step for each trusted network, and not at all from a
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable
-from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -37,7 +37,10 @@ def client_of(scope: Scope, trusted: Iterable[Network]) -> str:
     The word ``unknown`` where the server knows none, as on a Unix socket.
     """
     networks = tuple(trusted)
-    peer = _parse_peer((scope.get("client") or ("",))[0])
+    text: str = (scope.get("client") or ("",))[0]
+    if not networks and _is_plain(text):
+        return text
+    peer = _parse(text)
     if networks and peer is not None and _within(peer, networks):
         hops = b",".join(value for name, value in scope["headers"] if name == _FORWARDED)
         for hop in reversed(hops.decode("latin-1").split(",")):
@@ -58,8 +61,13 @@ def _parse(text: str) -> IPv4Address | IPv6Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-_parse_peer = lru_cache(maxsize=1024)(_parse)
-"""Of what the server says; what a header says may be long, and anything."""
+def _is_plain(text: str) -> bool:
+    """Return whether it is an IPv4 address, which is written in one way only."""
+    try:
+        socket.inet_pton(socket.AF_INET, text)
+    except OSError:
+        return False
+    return True
 
 
 def _within(address: IPv4Address | IPv6Address, networks: tuple[Network, ...]) -> bool:
