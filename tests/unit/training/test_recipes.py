@@ -65,6 +65,13 @@ def test_the_families_of_the_study_are_whole() -> None:
     }
 
 
+def test_the_recipes_of_the_shipped_pair_are_those_that_it_was_fitted_by() -> None:
+    """As its members.json has them; docs/training.md gives the commands."""
+    lite, airbench = map(find_recipe, ("efficientnet-lite0", "airbench94"))
+    assert (lite.fit.epochs, lite.augmentation.zoom, lite.augmentation.translate) == (6, 0.15, 4)
+    assert (airbench.fit.epochs, airbench.augmentation.flip) == (12, "alternating")
+
+
 def test_the_study_prints_the_figures_that_stand_beside_ours() -> None:
     best = max(find_family("mlp"), key=lambda recipe: _accuracy(recipe.name))
     assert (best.name, _accuracy(best.name)) == ("mlp-rmsprop-relu-2", 0.6630)
