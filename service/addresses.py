@@ -65,7 +65,7 @@ def _is_plain(text: str) -> bool:
     """Return whether it is an IPv4 address, which is written in one way only."""
     try:
         socket.inet_pton(socket.AF_INET, text)
-    except OSError:
+    except (OSError, ValueError):  # the latter for what C can hold no text of
         return False
     return True
 

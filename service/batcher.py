@@ -7,15 +7,18 @@
     run     -> logits, in a worker thread
     deliver -> each job its row            a batch that failed is run again, one job at a time
 
-All state belongs to the event loop's thread. Only arrays cross over to a worker thread, and only
-arrays or an exception come back, by ``run_in_executor``; a future of asyncio never leaves the loop.
-One task owns the queue. It sleeps on an event while there is nothing to do.
+A thread that has run a batch takes the next one itself: the event loop, which may have sixteen
+answers to write, would let it wait for milliseconds. So the queue and what the threads have are
+kept under a lock; all else, and every end of a job, belongs to the event loop's thread. A thread
+only looks at a future of asyncio, whether it has ended. One task gives work to threads that had
+none. It sleeps on an event while there is nothing to do.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -101,7 +104,9 @@ class Batcher:
         self._retry_after = retry_after or self.retry_after
         self._queue: deque[Job] = deque()
         self._alone: deque[Job] = deque()  # from batches that failed; each is run by itself
-        self._running: dict[asyncio.Future[Ran], list[Job]] = {}
+        self._handed: list[list[Job]] = []  # to threads, whose answers the loop has yet to get
+        self._busy = 0  # threads with a batch that is not run
+        self._lock = threading.Lock()  # of the four above
         self._wake = asyncio.Event()
         self._refusal: Wording | None = _STARTING
         self._owner: asyncio.Task[None] | None = None
@@ -127,7 +132,9 @@ class Batcher:
 
     def handed_seconds(self) -> float:
         """Return how many of them are for images that the threads were given already."""
-        return sum(map(len, self._running.values())) * self.each()
+        with self._lock:
+            images = sum(map(len, self._handed))
+        return images * self.each()
 
     def batches_waiting(self) -> int:
         """Return how often each thread has yet to be given a batch for all who wait."""
@@ -171,7 +178,8 @@ class Batcher:
         job = Job(pixels, loop.create_future(), loop.time(), deadline)
         if deadline is not None:
             job.timer = loop.call_at(deadline, self._expire, job)
-        self._queue.append(job)
+        with self._lock:
+            self._queue.append(job)
         self._observer.queue_changed(self.depth)
         self._wake.set()
         try:
@@ -195,11 +203,11 @@ class Batcher:
             await asyncio.wait({self._owner}, timeout=limit)
             self._owner.cancel()
             await asyncio.wait({self._owner})
-        self._executor.shutdown(wait=not self._running)
+        self._executor.shutdown(wait=not self._handed)
 
     async def _own_queue(self) -> None:
         try:
-            while self.accepting or self._queue or self._alone or self._running:
+            while self.accepting or self._queue or self._alone or self._handed:
                 await self._wake.wait()
                 self._wake.clear()
                 self._dispatch()
@@ -209,41 +217,65 @@ class Batcher:
     def _dispatch(self) -> None:
         """Give every free thread its share of what waits."""
         loop = asyncio.get_running_loop()
-        while len(self._running) < self.workers and (jobs := self._next_batch(loop.time())):
-            pixels = [job.pixels for job in jobs]
+        waiting = self.depth
+        while self._hand_batch(loop):
+            pass
+        if self.depth != waiting:
+            self._observer.queue_changed(self.depth)
+
+    def _hand_batch(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Give a thread the next batch, if one is free; return whether there was any."""
+        with self._lock:
+            if self._busy >= self.workers or not (jobs := self._next_batch(loop.time())):
+                return False
+            self._handed.append(jobs)
             try:
-                running = loop.run_in_executor(
-                    self._executor, run, self._classifier, pixels, loop.time
-                )
+                self._executor.submit(self._work, self._classifier, jobs, loop.time, loop)
             except RuntimeError:  # the system gives no thread
-                self._fail(jobs, InferenceFailed())
-                continue
-            self._running[running] = jobs
-            running.add_done_callback(self._finish)
+                loop.call_soon_threadsafe(self._finish, jobs, InferenceFailed())
+            else:
+                self._busy += 1
+        return True
 
     def _next_batch(self, now: float) -> list[Job]:
         jobs: list[Job] = []
         while self._alone and not jobs:
             jobs = collect(self._alone, workers=1, max_batch=1, now=now)
-        waiting = self.depth
         while self._queue and not jobs:
             jobs = collect(self._queue, workers=self.workers, max_batch=self._max_batch, now=now)
-        if self.depth != waiting:
-            self._observer.queue_changed(self.depth)
         return jobs
 
-    def _finish(self, running: asyncio.Future[Ran]) -> None:
+    def _work(
+        self,
+        classifier: Classifier,
+        jobs: list[Job],
+        clock: Callable[[], float],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        """Run a batch, take the next, and tell the event loop; all that a thread does."""
+        found: Ran | InferenceFailed
+        try:
+            found = run(classifier, [job.pixels for job in jobs], clock)
+        except InferenceFailed as error:
+            found = error
+        with self._lock:
+            self._busy -= 1
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody awaits anything
+            self._hand_batch(loop)
+            loop.call_soon_threadsafe(self._finish, jobs, found)
+
+    def _finish(self, jobs: list[Job], found: Ran | InferenceFailed) -> None:
         """Take back what a thread was given; called on the loop when the thread is done."""
-        jobs = self._running.pop(running)
+        with self._lock:
+            self._handed.remove(jobs)
+        self._observer.queue_changed(self.depth)
         self._wake.set()
-        error = running.exception()
-        if error is not None:
+        if isinstance(found, InferenceFailed):
             self._observer.batch_failed(len(jobs))
-            self._fail(jobs, error)
+            self._fail(jobs, found)
             return
-        ran = running.result()
-        self._measure(ran.ended - ran.started, len(jobs))
-        for outcome in deliver(jobs, ran):
+        self._measure(found.ended - found.started, len(jobs))
+        for outcome in deliver(jobs, found):
             self._observer.job_waited(outcome.queue_seconds)
 
     def _fail(self, jobs: list[Job], error: BaseException) -> None:
@@ -251,7 +283,8 @@ class Batcher:
         if len(jobs) == 1:
             jobs[0].fail(error)
         else:
-            self._alone.extend(job for job in jobs if not job.future.done())
+            with self._lock:
+                self._alone.extend(job for job in jobs if not job.future.done())
 
     def _measure(self, seconds: float, images: int) -> None:
         self._observer.batch_ran(images, seconds)
@@ -262,7 +295,8 @@ class Batcher:
     def _leave(self, job: Job) -> None:
         """Give a waiting job's place free; one that a thread has taken has none."""
         with contextlib.suppress(ValueError):
-            self._queue.remove(job)
+            with self._lock:
+                self._queue.remove(job)
             self._observer.queue_changed(self.depth)
 
     def _expire(self, job: Job) -> None:
@@ -272,8 +306,10 @@ class Batcher:
     def _abandon(self) -> None:
         """End every job that is left; the last act of the task, in whatever way it ends."""
         self._refusal = _STOPPING
-        for job in (*self._queue, *self._alone, *chain.from_iterable(self._running.values())):
+        with self._lock:
+            left = (*self._queue, *self._alone, *chain.from_iterable(self._handed))
+            self._queue.clear()
+            self._alone.clear()
+        for job in left:
             job.fail(NotReady(_STOPPING))
-        self._queue.clear()
-        self._alone.clear()
         self._observer.queue_changed(self.depth)

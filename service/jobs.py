@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from service.classifier import Classifier
 from service.contract import Pixels
-from service.errors import DeadlineExceeded, InferenceFailed
+from service.errors import InferenceFailed
 
 MATRIX: Final = 2
 
@@ -72,15 +72,13 @@ def collect(queue: deque[Job], *, workers: int, max_batch: int, now: float) -> l
     """Take a worker's share off the queue: ceil(queued / workers), at most ``max_batch``, in order.
 
     A share, not everything: with two threads and two jobs each takes one. Jobs that have ended are
-    passed over, and late ones end here; neither is run.
+    passed over, and so are late ones, which their timers end; neither is run.
     """
     share = min(max_batch, -(-len(queue) // workers))
     batch: list[Job] = []
     while queue and len(batch) < share:
         job = queue.popleft()
-        if job.is_late(now):
-            job.fail(DeadlineExceeded())
-        if not job.future.done():
+        if not (job.is_late(now) or job.future.done()):
             batch.append(job)
     return batch
 

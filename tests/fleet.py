@@ -67,16 +67,16 @@ class TimedExecutor(Executor):
         self.seconds = seconds
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **_: Any) -> Future[T]:
-        """Take a call of ``service.jobs.run``; its answer comes when a thread has worked on it."""
-        classifier, batch, _clock = args
+        """Take the batcher's work; its answer comes when a thread has done it."""
+        classifier, jobs, _clock, loop = args
         start = max(self._loop.now, heapq.heappop(self._free))
-        end = start + self.seconds(classifier.manifest.name, len(batch))
+        end = start + self.seconds(classifier.manifest.name, len(jobs))
         heapq.heappush(self._free, end)
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
         times = iter((start, end))
         self._loop.call_at(
-            end, lambda: future.set_result(fn(classifier, batch, lambda: next(times)))
+            end, lambda: future.set_result(fn(classifier, jobs, lambda: next(times), loop))
         )
         return future
 

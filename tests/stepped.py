@@ -82,13 +82,13 @@ class SteppedExecutor(Executor):
         self.refuses = False
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Take a call of ``service.jobs.run``, which begins now and does its work at its end."""
+        """Take the batcher's work, which begins now and is done at its end."""
         if self.refuses:
             raise RuntimeError("can't start new thread")
-        classifier, batch, clock = args
+        classifier, jobs, clock, loop = args
         begun = deque([clock()])
-        work = partial(fn, classifier, batch, lambda: begun.popleft() if begun else clock())
-        numbers = [number_of(pixels) for pixels in batch]
+        work = partial(fn, classifier, jobs, lambda: begun.popleft() if begun else clock(), loop)
+        numbers = [number_of(job.pixels) for job in jobs]
         for number in numbers:
             self.on_start(number)
         self.sizes.append(len(numbers))
@@ -218,5 +218,5 @@ class Stage:
     def waiting_numbers(self) -> Counter[int]:
         """Return the numbers of all jobs that the batcher still holds and that have not ended."""
         batcher = self.batcher
-        held = chain(batcher._queue, batcher._alone, *batcher._running.values())
+        held = chain(batcher._queue, batcher._alone, *batcher._handed)
         return Counter(number_of(job.pixels) for job in held if not job.future.done())

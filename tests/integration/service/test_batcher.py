@@ -79,9 +79,12 @@ async def test_a_drain_leaves_a_stuck_thread_behind_at_its_limit() -> None:
     await batcher.drain(limit=0)
     (error,) = await asyncio.gather(stuck, return_exceptions=True)
     assert isinstance(error, NotReady)
-    (running,) = batcher._running
+    assert batcher._handed
+    (thread,) = [thread for thread in threading.enumerate() if thread.name.startswith("inference")]
     classifier.gate.set()
-    await running
+    await asyncio.to_thread(thread.join)
+    await asyncio.sleep(0)
+    assert not batcher._handed
 
 
 async def test_an_exception_that_no_future_can_carry_still_ends_the_job() -> None:

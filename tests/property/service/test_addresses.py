@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from service.addresses import client_of
@@ -25,6 +25,9 @@ def test_an_ipv6_client_is_its_network(address: IPv6Address) -> None:
 
 
 @given(text=st.text(max_size=20))
+@example("\0")
+@example("192.0.2.1\0")
+@example("\ud800")
 def test_what_is_no_address_is_nobody_known(text: str) -> None:
     scope = {"client": (text, 1), "headers": []}
     assert client_of(scope, NO_PROXY) == client_of(scope, PROXIES)

@@ -146,7 +146,7 @@ class Play:
             self.check_end(caller)
             assert caller.is_settled, "a job outlived the batcher"
         assert not self.stage.waiting_numbers()
-        assert not self.stage.batcher._running
+        assert not self.stage.batcher._handed
         assert self.stage.batcher.depth == 0
         assert self.stage.executor.is_shut_down
         assert self.stage.complaints == []

@@ -121,16 +121,25 @@ def test_a_job_that_is_late_on_arrival_is_not_taken(stage: Stage) -> None:
     assert stage.executor.sizes == []
 
 
-def test_a_deadline_that_its_timer_missed_is_seen_when_the_batch_is_gathered(stage: Stage) -> None:
+def test_a_late_job_does_not_run_though_its_timer_has_yet_to_end_it(stage: Stage) -> None:
     stage.arrive(0)
     late = stage.submit(1, deadline=5.0)
     stage.settle()
-    stage.executor.finish()
-    stage.batcher._queue[0].timer.cancel()  # type: ignore[union-attr]
     stage.loop.now = 5.0
+    stage.executor.finish()
+    assert stage.executor.sizes == [1]
     stage.settle()
     assert isinstance(late.exception(), DeadlineExceeded)
-    assert stage.executor.sizes == [1]
+    assert stage.ledger.depth == 0
+
+
+def test_a_thread_takes_the_next_batch_without_waiting_for_the_event_loop(stage: Stage) -> None:
+    stage.arrive(0)
+    stage.arrive(1, 2)
+    stage.executor.finish()
+    assert [handed.numbers for handed in stage.executor.pending] == [[1, 2]]
+    stage.settle()
+    assert [handed.numbers for handed in stage.executor.pending] == [[1, 2]]
 
 
 def test_a_job_whose_deadline_comes_while_it_runs_ends_then(stage: Stage) -> None:
@@ -156,11 +165,13 @@ def test_a_caller_who_leaves_frees_his_place_and_never_runs(stage: Stage) -> Non
     assert newcomer.result().logits[0] == 5
 
 
-def test_a_caller_who_leaves_as_the_batch_is_gathered_is_passed_over(stage: Stage) -> None:
+def test_a_caller_who_leaves_just_before_the_batch_is_gathered_is_passed_over(
+    stage: Stage,
+) -> None:
     stage.arrive(0)
     leaving, staying = stage.arrive(1, 2)
-    stage.executor.finish()
     leaving.cancel()
+    stage.executor.finish()
     stage.settle()
     assert [handed.numbers for handed in stage.executor.pending] == [[2]]
     stage.finish()
