@@ -145,7 +145,7 @@ def _provenance(run: Run, parameters: int) -> Provenance:
         created=datetime.now(UTC).replace(microsecond=0),
         versions={**environment["versions"], **tool_versions()},
         parameters=parameters,
-        epochs=float(recipe.fit.epochs),
+        epochs=float(run.epochs),
     )
 
 

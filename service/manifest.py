@@ -154,7 +154,10 @@ class Baseline(_Part):
 
 
 class Provenance(_Part):
-    """Where the weights come from: enough to fit them again; ``data_es`` is ``data`` in Spanish."""
+    """Where the weights come from: enough to fit them again; ``data_es`` is ``data`` in Spanish.
+
+    ``epochs`` counts those of a run whose weights it began with.
+    """
 
     recipe: Sentence
     seed: Count

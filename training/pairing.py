@@ -76,7 +76,7 @@ def _config(first: Run, second: Run, share: float, views: Views, sibling: Run | 
         }
     )
     fitted_on = two.fitted_on if one.fitted_on == "train" else one.fitted_on
-    return RunConfig(recipe=recipe, seed=one.seed, fitted_on=fitted_on)
+    return RunConfig(recipe=recipe, seed=one.seed, fitted_on=fitted_on, beginning=one.beginning)
 
 
 def _network(recipe: Recipe) -> Network:

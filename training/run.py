@@ -38,7 +38,10 @@ VERSIONED = ("tensorflow-cpu", "tensorflow", "keras", "numpy", "pillow")
 
 
 class Beginning(BaseModel):
-    """Whose weights a fit began with: a finished run's recipe, seed, epochs and weights' digest."""
+    """Whose weights a fit began with: a finished run's recipe, seed, epochs and weights' digest.
+
+    `epochs` are all that those weights had seen, also of a run before that one.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -128,6 +131,12 @@ class Run:
         """Whether the fit has ended."""
         return self.weights.is_file()
 
+    @property
+    def epochs(self) -> int:
+        """How many epochs the weights have seen, with those of the run that they began with."""
+        before = self.config.beginning.epochs if self.config.beginning else 0
+        return before + self.config.recipe.fit.epochs
+
     def as_beginning(self) -> Beginning:
         """What a run is known by that gives its weights to another.
 
@@ -138,7 +147,7 @@ class Run:
         return Beginning(
             recipe=self.config.recipe.name,
             seed=self.config.seed,
-            epochs=self.config.recipe.fit.epochs,
+            epochs=self.epochs,
             sha256=hashlib.sha256(self.weights.read_bytes()).hexdigest(),
         )
 

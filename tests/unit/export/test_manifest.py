@@ -15,7 +15,7 @@ from export.wording import Wording
 from service.contract import LocalisedText, Manifest
 from tests.colours import CLASSES, TINY, colour_split
 from training.evaluate import Evaluation, measure
-from training.run import Run, RunConfig
+from training.run import Beginning, Run, RunConfig
 
 TITLE = LocalisedText(es="Cuatro colores", en="Four colours")
 GRAPH = Graph("ab" * 32, 1234, 567)
@@ -76,6 +76,12 @@ def test_provenance_is_enough_to_fit_again(run: Run) -> None:
     assert origin.data_es == "colours, 200 imágenes"
     assert origin.parameters == GRAPH.parameters
     assert origin.created.utcoffset() is not None
+
+
+def test_the_epochs_of_the_run_that_it_began_with_are_counted(run: Run) -> None:
+    before = Beginning(recipe="smaller", seed=0, epochs=5, sha256="a" * 64)
+    config = run.config.model_copy(update={"beginning": before})
+    assert manifest_of_run(Run(run.folder, config)).provenance.epochs == 8.0
 
 
 def test_test_figures_stand_before_those_of_validation(run: Run, evaluation: Evaluation) -> None:

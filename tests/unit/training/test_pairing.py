@@ -53,6 +53,7 @@ def test_the_pair_says_what_both_say_together(
     one, two = load_model(first)(IMAGES).numpy(), load_model(second)(IMAGES).numpy()
     expected = 0.6 / 2.0 * one + 0.4 / 0.5 * two
     np.testing.assert_allclose(model(IMAGES).numpy(), expected, rtol=1e-4, atol=1e-4)
+    assert Run.open(tmp_path / "pair").epochs == first.epochs
     features = with_features(model)(IMAGES).numpy()[:, 4:]
     np.testing.assert_allclose(
         features, with_features(load_model(first))(IMAGES).numpy()[:, 4:], rtol=1e-5

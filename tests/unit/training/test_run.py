@@ -39,6 +39,18 @@ def test_a_folder_of_another_run_is_left_alone(tmp_path: Path, other: RunConfig)
     assert Run.open(tmp_path).config == CONFIG
 
 
+def test_epochs_are_counted_through_all_the_runs_that_a_run_goes_back_to(tmp_path: Path) -> None:
+    first = Run.start(tmp_path / "first", CONFIG)
+    first.weights.write_bytes(b"weights")
+    then = CONFIG.model_copy(update={"beginning": first.as_beginning()})
+    second = Run.start(tmp_path / "second", then)
+    second.weights.write_bytes(b"better weights")
+    epochs = CONFIG.recipe.fit.epochs
+    assert epochs > 0
+    assert (first.epochs, second.epochs) == (epochs, 2 * epochs)
+    assert second.as_beginning().epochs == 2 * epochs
+
+
 def test_a_folder_without_a_recipe_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"is no run folder: it has no recipe\.json"):
         Run.open(tmp_path)
