@@ -55,3 +55,8 @@ def test_batches_of_any_number_give_each_image_its_logits(model: keras.Model, vi
     assert found.shape == (len(many), 4)
     assert len(many) > BATCH
     np.testing.assert_allclose(found[-6:], averaged_logits(model, views, IMAGES), atol=1e-5)
+
+
+def test_six_variants_of_a_batch_are_within_what_tensorflow_can_index() -> None:
+    widest = 96 * (192 // 2) ** 2  # numbers in EfficientNet-Lite0's widest layer, an image
+    assert BATCH * 6 * widest < 2**31
