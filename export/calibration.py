@@ -78,7 +78,7 @@ def calibration_of(
 
 
 def _sibling(run: Run) -> str:
-    return f"the sibling run of {run.config.recipe.fit.epochs} epochs with seed {run.config.seed}"
+    return f"the sibling run of {run.epochs} epochs with seed {run.config.seed}"
 
 
 def _checked(run: Run, sibling: Run) -> Run:

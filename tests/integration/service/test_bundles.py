@@ -7,9 +7,14 @@ from pathlib import Path
 import pytest
 
 from service.bundles import find_bundles, load_bundle
-from service.contract import MANIFEST_FILE
+from service.classifier import OnnxClassifier
+from service.contract import MANIFEST_FILE, decode_image, to_pixels
 from service.errors import BundleError
+from service.labelling import Decision, label
+from service.settings import SHIPPED_BUNDLES
 from tests.bundles import write_bundle
+
+PRECISE_BUNDLES = SHIPPED_BUNDLES.parent / "bundles-precise"
 
 
 def test_a_whole_bundle_is_loaded(tmp_path: Path) -> None:
@@ -118,3 +123,29 @@ def test_one_broken_bundle_is_not_passed_over_in_silence(tmp_path: Path) -> None
     write_bundle(tmp_path, version="2").model_path.unlink()
     with pytest.raises(BundleError, match=r"linear/2/model\.onnx"):
         find_bundles(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "least"),
+    [(SHIPPED_BUNDLES, "cifar10", 0.955), (PRECISE_BUNDLES, "cifar10-precise", 0.96)],
+)
+def test_what_ships_is_as_small_and_as_right_as_promised(
+    root: Path, folder: Path, name: str, least: float
+) -> None:
+    (bundle,) = find_bundles(folder)
+    assert bundle.manifest.name == name
+    assert bundle.manifest.model_bytes <= 16_000_000
+    (accuracy,) = (
+        figure
+        for figure in bundle.manifest.figures
+        if (figure.name, figure.split, figure.n) == ("accuracy", "test", 10_000)
+    )
+    assert accuracy.value >= least
+    spec = bundle.manifest.input
+    photo = (root / "service/static/example-ship.webp").read_bytes()
+    decoded = decode_image(photo, max_pixels=10**7, target=spec)
+    classifier = OnnxClassifier(bundle, provider="cpu")
+    (evidence,) = classifier.run(to_pixels(decoded.image, spec)[None])
+    said = label(evidence, bundle.manifest)
+    assert bundle.manifest.labels[said.best].en == "ship"
+    assert said.decision is Decision.ACCEPT
