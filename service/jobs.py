@@ -87,17 +87,18 @@ def run(classifier: Classifier, pixels: Sequence[Pixels], clock: Callable[[], fl
     """Run one batch; this, and nothing else, happens in a worker thread.
 
     Raises:
-        InferenceFailed: whatever went wrong; no other exception crosses over to the event loop,
-            which cannot carry all of them (a StopIteration would end no future).
+        InferenceFailed: whatever went wrong. Of any other exception the event loop would not hear,
+            and the batch would be waited for without an end.
     """
     started = clock()
     try:
         logits = classifier.run(np.stack(pixels))
+        sound = _are_logits(logits, len(pixels), len(classifier.manifest.labels))
     except InferenceFailed:
         raise
     except BaseException as error:
         raise InferenceFailed from error
-    if not _are_logits(logits, len(pixels), len(classifier.manifest.labels)):
+    if not sound:
         raise InferenceFailed
     return Ran(logits, started, clock())
 

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from service.batcher import Batcher
@@ -85,6 +86,24 @@ async def test_a_drain_leaves_a_stuck_thread_behind_at_its_limit() -> None:
     await asyncio.to_thread(thread.join)
     await asyncio.sleep(0)
     assert not batcher._handed
+
+
+class EmptyClassifier(BrokenClassifier):
+    """A classifier that gives nothing at all."""
+
+    def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return None  # type: ignore[return-value]
+
+
+async def test_logits_that_are_none_end_the_job_and_leave_the_thread_free() -> None:
+    batcher = Batcher(
+        EmptyClassifier(ToyClassifier().manifest), max_queue=1, max_batch=1, workers=1
+    )
+    await batcher.start()
+    for _ in range(2):
+        with pytest.raises(InferenceFailed):
+            await batcher.submit(picture(1))
+    await batcher.drain()
 
 
 async def test_an_exception_that_no_future_can_carry_still_ends_the_job() -> None:
