@@ -35,10 +35,10 @@ def test_an_idle_thread_takes_a_single_job_at_once(stage: Stage) -> None:
     assert task.result().batch_size == 1
 
 
-def test_jobs_gather_while_the_thread_works_and_go_in_order(stage: Stage) -> None:
+def test_jobs_gather_while_the_thread_works_which_takes_them_itself(stage: Stage) -> None:
     stage.arrive(0)
     tasks = stage.arrive(1, 2, 3, 4)
-    stage.finish()
+    stage.executor.finish()  # and the event loop has not turned
     assert stage.executor.pending[0].numbers == [1, 2, 3]
     stage.finish()
     assert stage.executor.pending[0].numbers == [4]
@@ -131,15 +131,6 @@ def test_a_late_job_does_not_run_though_its_timer_has_yet_to_end_it(stage: Stage
     stage.settle()
     assert isinstance(late.exception(), DeadlineExceeded)
     assert stage.ledger.depth == 0
-
-
-def test_a_thread_takes_the_next_batch_without_waiting_for_the_event_loop(stage: Stage) -> None:
-    stage.arrive(0)
-    stage.arrive(1, 2)
-    stage.executor.finish()
-    assert [handed.numbers for handed in stage.executor.pending] == [[1, 2]]
-    stage.settle()
-    assert [handed.numbers for handed in stage.executor.pending] == [[1, 2]]
 
 
 def test_a_job_whose_deadline_comes_while_it_runs_ends_then(stage: Stage) -> None:
