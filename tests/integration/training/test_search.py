@@ -57,7 +57,7 @@ def start(
         [
             sys.executable, "-m", "tests.integration.training.program", "SIGKILL", str(after),
             "search", TINY.name, "--search", str(folder), "--trials", str(TRIALS),
-            "--folds", str(FOLDS), "--epochs", str(EPOCHS), "--heartbeat", "1", *over, "--json",
+            "--folds", str(FOLDS), "--epochs", str(EPOCHS), "--heartbeat", "10", *over, "--json",
         ],
         cwd=root,
         env={**os.environ, "ROTULO_DATA_DIR": str(settings.data_dir)},
@@ -115,7 +115,7 @@ def shared(
     plan = Plan(
         recipe=TINY.model_copy(update={"fit": TINY.fit.lasting(EPOCHS)}), folds=FOLDS, over=OVER
     )
-    searching = Searching(folder, plan, heartbeat=1, told=lambda trial: here.append(trial.number))
+    searching = Searching(folder, plan, heartbeat=10, told=lambda trial: here.append(trial.number))
     policy = keras.mixed_precision.dtype_policy()
     search(searching, settings, TRIALS, lambda _: JsonProgress())
     keras.mixed_precision.set_dtype_policy(policy)
