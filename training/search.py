@@ -104,15 +104,23 @@ def search(
     with _quiet(), _store_errors(SQLAlchemyError, StorageInternalError):
         with _store_errors(ImportError, ValueError):
             study = _open_study(searching, space)
-        if _ended(study) < trials:
-            study.optimize(
-                objective, callbacks=[_Follow(searching, space, trials)], gc_after_trial=True
-            )
+        while _ended(study) < trials:
+            try:
+                study.optimize(
+                    objective, callbacks=[_Follow(searching, space, trials)], gc_after_trial=True
+                )
+            except ValueError:
+                # Optuna's word where a trial that it has run is over in the store already.
+                if not objective.lost:
+                    raise
         return write_record(searching.folder, searching.plan.recipe, space, Trials.of(study))
 
 
 class Objective:
-    """Fits a trial's recipe on each fold and gives the mean accuracy on what was held back."""
+    """Fits a trial's recipe on each fold and gives the mean accuracy on what was held back.
+
+    `lost` tells whether others took this process for dead and have its last trial now.
+    """
 
     def __init__(
         self,
@@ -129,6 +137,7 @@ class Objective:
         self.train = train
         self.folds = folds
         self.shown = shown
+        self.lost = False
 
     def __call__(self, trial: Trial) -> float:
         """The mean accuracy over the folds, in 0..1.
@@ -147,6 +156,8 @@ class Objective:
             with _quiet():
                 _retry()(trial.study, _frozen(trial))
             raise
+        finally:
+            self.lost = _frozen(trial).state.is_finished()
         trial.set_user_attr("folds", accuracies)
         return float(np.mean(accuracies))
 

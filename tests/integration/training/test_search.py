@@ -26,7 +26,7 @@ from training.errors import RecipeError, RunError
 from training.progress import JsonProgress
 from training.recipes import find_recipe
 from training.run import Run
-from training.search import Plan, Searching, _folds, _open_study, search
+from training.search import Plan, Searching, _folds, _open_study, _retry, search
 from training.search_record import Trials
 from training.search_space import space_of
 from training.settings import TrainingSettings
@@ -165,6 +165,33 @@ def test_the_best_settings_are_a_recipe_to_fit(shared: Shared) -> None:
 def test_no_weights_of_trials_fill_the_disk(shared: Shared) -> None:
     assert not [*shared.folder.rglob("*.weights.h5"), *shared.folder.rglob("checkpoints")]
     assert [*shared.folder.rglob("fold.json")]
+
+
+def test_a_process_that_others_took_for_dead_leaves_them_its_trial_and_goes_on(
+    settings: TrainingSettings, tmp_path: Path
+) -> None:
+    plan = Plan(recipe=TINY.model_copy(update={"fit": TINY.fit.lasting(1)}), folds=2, over=OVER)
+    searching = Searching(tmp_path / "search", plan)
+    beginnings: list[str] = []
+
+    def shown(label: str) -> JsonProgress:
+        beginnings.append(label)
+        if len(beginnings) == 1:
+            # What Optuna does in another process that finds no heartbeat.
+            study = optuna.load_study(
+                study_name="search", storage=f"sqlite:///{searching.folder / 'study.db'}"
+            )
+            (taken,) = study.trials
+            study._storage.set_trial_state_values(taken._trial_id, TrialState.FAIL)
+            _retry()(study, taken)
+        return JsonProgress()
+
+    policy = keras.mixed_precision.dtype_policy()
+    search(searching, settings, 1, shown)
+    keras.mixed_precision.set_dtype_policy(policy)
+    trials = json.loads((searching.folder / "search.json").read_text())["trials"]
+    assert [trial["state"] for trial in trials] == ["fail", "complete"]
+    assert [label.partition(",")[0] for label in beginnings][-1] == "trial 1"
 
 
 def test_another_search_does_not_mix_with_it(shared: Shared) -> None:
