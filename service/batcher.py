@@ -21,7 +21,8 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import partial
 from itertools import chain
 from typing import Final, Protocol
 
@@ -229,12 +230,18 @@ class Batcher:
             if self._busy >= self.workers or not (jobs := self._next_batch(loop.time())):
                 return False
             self._handed.append(jobs)
-            try:
-                self._executor.submit(self._work, self._classifier, jobs, loop.time, loop)
-            except RuntimeError:  # the system gives no thread
-                loop.call_soon_threadsafe(self._finish, jobs, InferenceFailed())
-            else:
-                self._busy += 1
+            self._busy += 1
+        pixels = [job.pixels for job in jobs]
+        try:
+            ending = self._executor.submit(run, self._classifier, pixels, loop.time)
+        except RuntimeError:  # the system gives no thread
+            none: Future[Ran] = Future()
+            none.set_exception(InferenceFailed())
+            with self._lock:
+                self._busy -= 1
+            loop.call_soon_threadsafe(self._finish, jobs, none)
+        else:
+            ending.add_done_callback(partial(self._ended, jobs, loop))
         return True
 
     def _next_batch(self, now: float) -> list[Job]:
@@ -245,37 +252,30 @@ class Batcher:
             jobs = collect(self._queue, workers=self.workers, max_batch=self._max_batch, now=now)
         return jobs
 
-    def _work(
-        self,
-        classifier: Classifier,
-        jobs: list[Job],
-        clock: Callable[[], float],
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
-        """Run a batch, take the next, and tell the event loop; all that a thread does."""
-        found: Ran | InferenceFailed
-        try:
-            found = run(classifier, [job.pixels for job in jobs], clock)
-        except InferenceFailed as error:
-            found = error
+    def _ended(self, jobs: list[Job], loop: asyncio.AbstractEventLoop, ending: Future[Ran]) -> None:
+        """Take the next batch, and tell the event loop of this one; in the thread that ran it.
+
+        The thread is then out of the model, for whoever watches how long it is there.
+        """
         with self._lock:
             self._busy -= 1
         with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody awaits anything
             self._hand_batch(loop)
-            loop.call_soon_threadsafe(self._finish, jobs, found)
+            loop.call_soon_threadsafe(self._finish, jobs, ending)
 
-    def _finish(self, jobs: list[Job], found: Ran | InferenceFailed) -> None:
+    def _finish(self, jobs: list[Job], ending: Future[Ran]) -> None:
         """Take back what a thread was given; called on the loop when the thread is done."""
         with self._lock:
             self._handed.remove(jobs)
         self._observer.queue_changed(self.depth)
         self._wake.set()
-        if isinstance(found, InferenceFailed):
+        if (error := ending.exception()) is not None:
             self._observer.batch_failed(len(jobs))
-            self._fail(jobs, found)
+            self._fail(jobs, error)
             return
-        self._measure(found.ended - found.started, len(jobs))
-        for outcome in deliver(jobs, found):
+        ran = ending.result()
+        self._measure(ran.ended - ran.started, len(jobs))
+        for outcome in deliver(jobs, ran):
             self._observer.job_waited(outcome.queue_seconds)
 
     def _fail(self, jobs: list[Job], error: BaseException) -> None:

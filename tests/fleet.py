@@ -68,15 +68,15 @@ class TimedExecutor(Executor):
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **_: Any) -> Future[T]:
         """Take the batcher's work; its answer comes when a thread has done it."""
-        classifier, jobs, _clock, loop = args
+        classifier, images, _clock = args
         start = max(self._loop.now, heapq.heappop(self._free))
-        end = start + self.seconds(classifier.manifest.name, len(jobs))
+        end = start + self.seconds(classifier.manifest.name, len(images))
         heapq.heappush(self._free, end)
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
         times = iter((start, end))
         self._loop.call_at(
-            end, lambda: future.set_result(fn(classifier, jobs, lambda: next(times), loop))
+            end, lambda: future.set_result(fn(classifier, images, lambda: next(times)))
         )
         return future
 

@@ -85,10 +85,10 @@ class SteppedExecutor(Executor):
         """Take the batcher's work, which begins now and is done at its end."""
         if self.refuses:
             raise RuntimeError("can't start new thread")
-        classifier, jobs, clock, loop = args
+        classifier, images, clock = args
         begun = deque([clock()])
-        work = partial(fn, classifier, jobs, lambda: begun.popleft() if begun else clock(), loop)
-        numbers = [number_of(job.pixels) for job in jobs]
+        work = partial(fn, classifier, images, lambda: begun.popleft() if begun else clock())
+        numbers = [number_of(pixels) for pixels in images]
         for number in numbers:
             self.on_start(number)
         self.sizes.append(len(numbers))

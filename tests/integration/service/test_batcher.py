@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from service.batcher import Batcher
 from service.classifier import OnnxClassifier
 from service.contract import Manifest
 from service.errors import InferenceFailed, NotReady
+from service.threads import WatchedThreads
 from tests.bundles import linear_model, write_bundle
 from tests.stepped import ToyClassifier, picture
 
@@ -115,3 +117,29 @@ async def test_an_exception_that_no_future_can_carry_still_ends_the_job() -> Non
     assert isinstance(error, InferenceFailed)
     assert isinstance(error.__cause__, StopIteration)
     await batcher.drain()
+
+
+async def test_a_thread_is_out_of_the_model_before_anybody_hears_of_its_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else a service whose model came back would say once more that it hangs."""
+    threads = WatchedThreads(1, "inference")
+    inside: list[int] = []
+    loop = asyncio.get_running_loop()
+    tell = loop.call_soon_threadsafe
+
+    def told(callback: Callable[..., object], *args: object) -> asyncio.Handle:
+        if threading.current_thread().name.startswith("inference"):
+            inside.append(threads.stuck(0.0))
+        return tell(callback, *args)
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", told)
+    classifier = GatedClassifier()
+    batcher = Batcher(classifier, max_queue=1, max_batch=1, workers=1, executor=threads)
+    await batcher.start()
+    running = asyncio.create_task(batcher.submit(picture(1)))
+    await asyncio.to_thread(classifier.entered.wait)
+    classifier.gate.set()
+    await running
+    await batcher.drain()
+    assert inside == [0]
