@@ -89,7 +89,7 @@ def _label_here(files: list[Path], query: LabelQuery, given: dict[str, str]) -> 
     from service.loading import load_classifier  # noqa: PLC0415  # ONNX Runtime
     from service.offline import label_paths  # noqa: PLC0415
 
-    settings = read_settings(**given).model_copy(update={"max_batch": 1})
+    settings = read_settings(**given).model_copy(update={"max_batch": 1, "lone_threads": 1})
     try:
         classifier = load_classifier(settings)
         return list(label_paths(files, classifier, query, settings))

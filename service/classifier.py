@@ -8,20 +8,24 @@ Runtime lists CUDA as available wherever its code was compiled in.
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
 from service.errors import InferenceFailed
 from service.providers.buckets import bucket_sizes
-from service.providers.opening import open_runner
+from service.providers.lone import LoneRunner
+from service.providers.opening import cpu_runner, open_runner
 from service.providers.options import Provider, ProviderOptions
+from service.providers.parity import prove_one_by_one
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from service.bundles import Bundle
     from service.contract import Manifest
+    from service.providers.runners import Runner
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -72,13 +76,11 @@ class OnnxClassifier:
             ProviderUnavailable: a provider was named that cannot work here.
         """
         self.manifest = bundle.manifest
-        opened = open_runner(
-            bundle,
-            provider,
-            intra_op_threads=intra_op_threads,
-            options=options or ProviderOptions(),
-        )
+        self._bundle = bundle
+        options = options or ProviderOptions()
+        opened = open_runner(bundle, provider, intra_op_threads=intra_op_threads, options=options)
         self._runner, self.provider = opened.runner, opened.provider
+        self._lone_threads = options.lone_threads if self.provider == "cpu" else 1
         _LOG.info(
             "model %s/%s runs on %s (asked for: %s), intra-op threads: %d",
             bundle.manifest.name,
@@ -122,3 +124,17 @@ class OnnxClassifier:
         sizes = bucket_sizes(max_batch)
         for size in sizes[:2] if self.provider == "cpu" else sizes:
             self.run(np.zeros((size, spec.height, spec.width, spec.channels), np.uint8))
+
+    def widen(self) -> threading.Thread | None:
+        """Have a session for lone images built, where one was asked for, in a thread of its own."""
+        if self._lone_threads == 1:
+            return None
+        narrow = self._runner
+        self._runner = lone = LoneRunner(narrow)
+
+        def build() -> Runner:
+            wide = cpu_runner(self._bundle, self._lone_threads)
+            prove_one_by_one(wide, narrow, self.manifest.input)
+            return wide
+
+        return lone.widen(build)

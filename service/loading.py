@@ -8,6 +8,7 @@ from service.bundles import Bundle, SigningKeyError, TrustedSigners, find_bundle
 from service.classifier import Classifier, OnnxClassifier
 from service.cores import usable_cores
 from service.errors import BundleError, InferenceFailed
+from service.providers.lone import MOST_THREADS
 from service.providers.options import ProviderOptions
 from service.settings import Settings, flag, variable
 
@@ -34,6 +35,7 @@ def load_classifier(settings: Settings) -> Classifier:
             f"{bundle.model_path} gives no finite logits when it is warmed up; "
             f"export the bundle again"
         ) from error
+    classifier.widen()
     return classifier
 
 
@@ -42,6 +44,7 @@ def provider_options(settings: Settings) -> ProviderOptions:
     return ProviderOptions(
         max_batch=settings.max_batch,
         parallel_runs=settings.inference_threads or usable_cores(),
+        lone_threads=settings.lone_threads or min(usable_cores(), MOST_THREADS),
         gpu_device=settings.gpu_device,
         gpu_memory_bytes=settings.gpu_memory_bytes,
         cuda_graphs=settings.cuda_graphs,

@@ -108,6 +108,13 @@ class Settings(BaseSettings):
         le=1024,
         description="Threads that run the session; 0 is one per usable core. A GPU has one.",
     )
+    lone_threads: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Threads for an image while the CPU runs no other; 0 is one per usable core, "
+        "at most 4, and 1 spares the memory of a second session.",
+    )
     decode_threads: int = Field(
         0, ge=0, le=1024, description="Threads that decode images; 0 is one per usable core."
     )

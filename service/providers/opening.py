@@ -52,7 +52,7 @@ def open_runner(
         ProviderUnavailable: a provider was named that cannot work here, or not with this graph.
     """
     # First, so that a broken bundle is told as one wherever it was meant to run.
-    reference = SessionRunner(_cpu_session(bundle, intra_op_threads), bundle.manifest)
+    reference = cpu_runner(bundle, intra_op_threads)
     reasons = []
     for accelerator in accelerators(provider, options):
         if obstacle := OBSTACLES[accelerator]():
@@ -120,14 +120,19 @@ def _try(
     return bound
 
 
-def _cpu_session(bundle: Bundle, intra_op_threads: int) -> onnxruntime.InferenceSession:
+def cpu_runner(bundle: Bundle, intra_op_threads: int) -> Runner:
+    """Return the bundle's graph on the CPU, with so many threads for each run.
+
+    Raises:
+        BundleError: it cannot be loaded, or is not what the manifest says.
+    """
     try:
         session = _build(bundle, (), intra_op_threads)
     except Exception as error:
         message = f"{bundle.model_path} cannot be loaded by ONNX Runtime; export the bundle again"
         raise BundleError(message) from error
     check_signature(bundle, session)
-    return session
+    return SessionRunner(session, bundle.manifest)
 
 
 def _build(

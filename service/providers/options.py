@@ -17,18 +17,20 @@ time, and a second caller would only wait while the batches got smaller."""
 
 @dataclass(frozen=True, slots=True)
 class ProviderOptions:
-    """How the providers other than the CPU are asked for.
+    """How the providers are asked for.
 
     ``max_batch`` is the largest batch that a device has buffers for, ``parallel_runs`` how many
-    threads call ``run`` at one time, ``gpu_memory_bytes`` the most that one model's arena takes of
-    the GPU (0 sets no bound), ``tensorrt_cache`` where engines are kept between starts. ``auto`` is
-    tried in this order before the CPU; TensorRT builds engines for minutes, so it must be named.
+    threads call ``run`` at one time, ``lone_threads`` how many work on an image while the CPU runs
+    no other (1 for no second session), ``gpu_memory_bytes`` the most that one model's arena takes
+    of the GPU (0 sets no bound), ``tensorrt_cache`` where engines are kept between starts. ``auto``
+    is tried in this order before the CPU; TensorRT builds engines for minutes, so it must be named.
     """
 
     auto: tuple[Accelerator, ...] = ("cuda", "openvino")
 
     max_batch: int = 32
     parallel_runs: int = 1
+    lone_threads: int = 1
     gpu_device: int = 0
     gpu_memory_bytes: int = 0
     cuda_graphs: bool = True

@@ -68,6 +68,21 @@ def prove(runner: Runner, reference: Runner, spec: InputSpec, *, within: float) 
     )
 
 
+def prove_one_by_one(runner: Runner, reference: Runner, spec: InputSpec) -> None:
+    """Return when both say the same of a picture of each kind, alone in its batch.
+
+    For two sessions of the same file on the same provider, of which neither should be asked for
+    more memory than it needs.
+
+    Raises:
+        AnswersDiffer: another best label on some picture, or numbers further apart than ``EXACT``.
+    """
+    for picture in pictures(spec, len(_GRIDS)):
+        expected = reference.run(picture[None])
+        allowed = [EXACT * max(1.0, float(np.abs(output).max())) for output in expected]
+        _compare(runner.run(picture[None]), expected, allowed)
+
+
 def _compare(
     given: list[NDArray[np.float32]], expected: list[NDArray[np.float32]], allowed: list[float]
 ) -> float:

@@ -23,10 +23,12 @@ from service.classifier import OnnxClassifier
 from service.errors import BundleError, ProviderUnavailable
 from service.providers.attempts import OBSTACLES
 from service.providers.cuda import cuda_obstacle, unloadable_library
+from service.providers.lone import LoneRunner
 from service.providers.openvino import openvino_obstacle
 from service.providers.options import ProviderOptions
 from service.providers.runners import BoundRunner, Device
 from tests.bundles import linear_graph, linear_model, write_bundle, write_parts
+from tests.serving import RESCUE_SECONDS
 
 CPU_WHEEL = ["AzureExecutionProvider", "CPUExecutionProvider"]
 GPU_WHEEL = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
@@ -116,6 +118,39 @@ def test_auto_takes_the_cpu_where_nothing_else_works_and_says_why(
     assert "extra `cuda`" in why
     assert "extra `openvino`" in why
     assert "model linear/1 runs on cpu (asked for: auto)" in caplog.text
+
+
+def test_an_image_alone_is_labelled_by_a_session_of_more_threads(tmp_path: Path) -> None:
+    classifier = OnnxClassifier(
+        write_bundle(tmp_path), provider="cpu", options=ProviderOptions(lone_threads=2)
+    )
+    thread = classifier.widen()
+    assert thread is not None
+    thread.join(RESCUE_SECONDS)
+    assert isinstance(classifier._runner, LoneRunner)
+    assert classifier._runner._wide is not None
+    for count in (1, 2):
+        np.testing.assert_allclose(
+            classifier.run(noise(count)), linear_model().logits(noise(count)), rtol=1e-4, atol=1e-4
+        )
+    assert OnnxClassifier(write_bundle(tmp_path / "other"), provider="cpu").widen() is None
+
+
+def test_a_second_session_of_another_file_is_not_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody may exchange the file between the two."""
+    bundle = write_bundle(tmp_path)
+    classifier = OnnxClassifier(bundle, provider="cpu", options=ProviderOptions(lone_threads=2))
+    drift(bundle, 0.9)
+    bundle.model_path.with_name("drifting").replace(bundle.model_path)
+    thread = classifier.widen()
+    assert thread is not None
+    thread.join(RESCUE_SECONDS)
+    assert "no second session" in caplog.text
+    np.testing.assert_allclose(
+        classifier.run(noise(1)), linear_model().logits(noise(1)), rtol=1e-4, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("difference", [0.9, float("nan")])
