@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Final
 
 # A new measurement moves the known seconds of one piece by this share of the difference.
@@ -11,21 +10,13 @@ _SMOOTHING: Final = 0.2
 
 
 class Backlog:
-    """Counts pieces of work that so many threads have taken or will; belongs to one event loop."""
+    """Pieces of work that so many threads have taken or will; belongs to one event loop."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, pieces: Callable[[], int]) -> None:
+        """Take what counts the pieces that are here."""
         self._threads = threads
-        self._pieces = 0
+        self._pieces = pieces
         self._known: float | None = None
-
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """Count one piece for as long as somebody waits for it."""
-        self._pieces += 1
-        try:
-            yield
-        finally:
-            self._pieces -= 1
 
     def took(self, seconds: float) -> None:
         """Learn how long a thread worked on one piece."""
@@ -34,7 +25,7 @@ class Backlog:
 
     def seconds(self) -> float:
         """Return how long what is here will take; 0 as long as nothing is measured."""
-        return self._pieces * self.each()
+        return self._pieces() * self.each()
 
     def each(self) -> float:
         """Return how long one piece more takes all threads; 0 as long as nothing is measured."""

@@ -42,7 +42,7 @@ async def label_files(request: Request, query: LabelQuery, labeller: Labeller) -
         files = await read_files(request, upload, limits)
         await state.access.charge(request.scope, len(files) - 1, already=1)
         read_seconds = time.perf_counter() - started
-        async with ClientPresence(request.receive):
+        async with ClientPresence(request):
             deadline = deadline_of(request)
             ends = await asyncio.gather(
                 *(_label_or_fail(labeller, file, asked, deadline, caller) for file in files)

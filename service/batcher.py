@@ -3,15 +3,17 @@
 ::
 
     submit  -> Job in a bounded queue      503 when it is full; its caller may leave at any time
+    make    -> pixels, in another's thread whose image is yet to be decoded; the place is kept for it
     collect -> the next batch, in order    as soon as a thread is free, whatever waits: no timer
     run     -> logits, in a worker thread
     deliver -> each job its row            a batch that failed is run again, one job at a time
 
 A thread that has run a batch takes the next one itself: the event loop, which may have sixteen
-answers to write, would let it wait for milliseconds. So the queue and what the threads have are
-kept under a lock; all else, and every end of a job, belongs to the event loop's thread. A thread
-only looks at a future of asyncio, whether it has ended. One task gives work to threads that had
-none. It sleeps on an event while there is nothing to do.
+answers to write, would let it wait for milliseconds. For the same reason a thread that has decoded
+an image hands it on itself. So the queue and what the threads have are kept under a lock; all else,
+and every end of a job, belongs to the event loop's thread. A thread only looks at a future of
+asyncio, whether it has ended. One task gives images that came as pixels to threads that had
+nothing. It sleeps on an event while there is nothing to do.
 """
 
 from __future__ import annotations
@@ -24,53 +26,21 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from itertools import chain
-from typing import Final, Protocol
+from typing import Final
 
 from service.classifier import Classifier
+from service.containment import contained
 from service.contract import Pixels
 from service.errors import DeadlineExceeded, InferenceFailed, NotReady, Overloaded
-from service.jobs import Job, Outcome, Ran, collect, deliver, run
+from service.jobs import UNMADE, Job, Outcome, Ran, deliver, next_batch, run
+from service.observing import BatchObserver, Unobserved
 from service.wording import Wording
-
-__all__ = ["BatchObserver", "Batcher", "Outcome"]
 
 _STARTING: Final = Wording("el modelo se está cargando", "the model is loading")
 _STOPPING: Final = Wording("el servicio se está deteniendo", "the service is stopping")
 # A new measurement moves the known seconds per image by this share of the difference.
 _SMOOTHING: Final = 0.2
 _RETRY_UNMEASURED: Final = 1.0
-
-
-class BatchObserver(Protocol):
-    """What wants to know how the batcher fares; called on the event loop, and must not raise."""
-
-    def queue_changed(self, depth: int) -> None:
-        """Learn how many images wait now."""
-
-    def batch_ran(self, size: int, seconds: float) -> None:
-        """Learn that a batch of so many images gave logits after so many seconds in the model."""
-
-    def batch_failed(self, size: int) -> None:
-        """Learn that a batch of so many images failed; one of several images is then run again."""
-
-    def job_waited(self, seconds: float) -> None:
-        """Learn how long an image that now has its logits had waited before they were computed."""
-
-
-class Unobserved:
-    """The observer for whoever wants none."""
-
-    def queue_changed(self, depth: int) -> None:
-        """Ignore it."""
-
-    def batch_ran(self, size: int, seconds: float) -> None:
-        """Ignore it."""
-
-    def batch_failed(self, size: int) -> None:
-        """Ignore it."""
-
-    def job_waited(self, seconds: float) -> None:
-        """Ignore it."""
 
 
 class Batcher:
@@ -105,9 +75,10 @@ class Batcher:
         self._retry_after = retry_after or self.retry_after
         self._queue: deque[Job] = deque()
         self._alone: deque[Job] = deque()  # from batches that failed; each is run by itself
+        self._coming: set[Job] = set()  # whose images are being made
         self._handed: list[list[Job]] = []  # to threads, whose answers the loop has yet to get
         self._busy = 0  # threads with a batch that is not run
-        self._lock = threading.Lock()  # of the four above
+        self._lock = threading.Lock()  # of the five above
         self._wake = asyncio.Event()
         self._refusal: Wording | None = _STARTING
         self._owner: asyncio.Task[None] | None = None
@@ -117,6 +88,11 @@ class Batcher:
     def depth(self) -> int:
         """Return how many images wait; those that a thread has taken do not."""
         return len(self._queue)
+
+    @property
+    def coming(self) -> int:
+        """Return how many images are being made; each has its place among those that wait."""
+        return len(self._coming)
 
     @property
     def accepting(self) -> bool:
@@ -169,20 +145,47 @@ class Batcher:
             DeadlineExceeded: the deadline came before the logits.
             InferenceFailed: the classifier failed on this image alone.
         """
+        job = self._take(pixels, deadline)
+        with self._lock:
+            self._queue.append(job)
+        self._wake.set()
+        return await self._outcome(job)
+
+    async def submit_made(
+        self, make: Callable[[], Pixels], makers: Executor, *, deadline: float | None = None
+    ) -> Outcome:
+        """Return the outcome for an image that one of ``makers``' threads makes first.
+
+        That thread hands it on itself: the event loop has nothing to do for it in between. Once
+        the caller has left, or the deadline has come, an image is not begun to be made.
+
+        Raises:
+            Exception: as ``submit``, and what ``make`` raises.
+        """
+        job = self._take(UNMADE, deadline)
+        with self._lock:
+            self._coming.add(job)
+        try:
+            makers.submit(self._make, job, make, asyncio.get_running_loop())
+        except RuntimeError:  # the system gives no thread
+            self._leave(job)
+            raise
+        return await self._outcome(job)
+
+    def _take(self, pixels: Pixels, deadline: float | None) -> Job:
         loop = asyncio.get_running_loop()
         if self._refusal is not None:
             raise NotReady(self._refusal)
         if deadline is not None and deadline <= loop.time():
             raise DeadlineExceeded
-        if len(self._queue) >= self._max_queue:
+        if len(self._queue) + len(self._coming) >= self._max_queue:
             raise Overloaded(self._retry_after())
         job = Job(pixels, loop.create_future(), loop.time(), deadline)
         if deadline is not None:
             job.timer = loop.call_at(deadline, self._expire, job)
-        with self._lock:
-            self._queue.append(job)
-        self._observer.queue_changed(self.depth)
-        self._wake.set()
+        return job
+
+    async def _outcome(self, job: Job) -> Outcome:
         try:
             return await job.future
         except asyncio.CancelledError:
@@ -191,6 +194,32 @@ class Batcher:
         finally:
             if job.timer is not None:
                 job.timer.cancel()
+
+    def _make(self, job: Job, make: Callable[[], Pixels], loop: asyncio.AbstractEventLoop) -> None:
+        """Make an image, put it in the queue, and give it to a thread that infers, if one is free.
+
+        In a thread of those who make images. Of an error the event loop tells the caller.
+        """
+        if job.future.done():
+            return
+        try:
+            job.pixels = contained(make)
+        except Exception as error:  # noqa: BLE001  # whoever awaits the outcome raises it
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody awaits it
+                loop.call_soon_threadsafe(self._unmade, job, error)
+            return
+        with self._lock:
+            if job not in self._coming:  # its caller has left
+                return
+            self._coming.remove(job)
+            job.submitted = loop.time()
+            self._queue.append(job)
+        with contextlib.suppress(RuntimeError):
+            self._hand_batch(loop)
+
+    def _unmade(self, job: Job, error: Exception) -> None:
+        self._leave(job)
+        job.fail(error)
 
     async def drain(self, *, limit: float = 30.0) -> None:
         """Take no more jobs, finish those that were taken, and end the threads.
@@ -208,7 +237,7 @@ class Batcher:
 
     async def _own_queue(self) -> None:
         try:
-            while self.accepting or self._queue or self._alone or self._handed:
+            while self.accepting or self._coming or self._queue or self._alone or self._handed:
                 await self._wake.wait()
                 self._wake.clear()
                 self._dispatch()
@@ -218,16 +247,16 @@ class Batcher:
     def _dispatch(self) -> None:
         """Give every free thread its share of what waits."""
         loop = asyncio.get_running_loop()
-        waiting = self.depth
         while self._hand_batch(loop):
             pass
-        if self.depth != waiting:
-            self._observer.queue_changed(self.depth)
 
     def _hand_batch(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Give a thread the next batch, if one is free; return whether there was any."""
         with self._lock:
-            if self._busy >= self.workers or not (jobs := self._next_batch(loop.time())):
+            if self._busy >= self.workers:
+                return False
+            jobs = next_batch(self._alone, self._queue, self.workers, self._max_batch, loop.time())
+            if not jobs:
                 return False
             self._handed.append(jobs)
             self._busy += 1
@@ -244,14 +273,6 @@ class Batcher:
             ending.add_done_callback(partial(self._ended, jobs, loop))
         return True
 
-    def _next_batch(self, now: float) -> list[Job]:
-        jobs: list[Job] = []
-        while self._alone and not jobs:
-            jobs = collect(self._alone, workers=1, max_batch=1, now=now)
-        while self._queue and not jobs:
-            jobs = collect(self._queue, workers=self.workers, max_batch=self._max_batch, now=now)
-        return jobs
-
     def _ended(self, jobs: list[Job], loop: asyncio.AbstractEventLoop, ending: Future[Ran]) -> None:
         """Take the next batch, and tell the event loop of this one; in the thread that ran it.
 
@@ -267,7 +288,6 @@ class Batcher:
         """Take back what a thread was given; called on the loop when the thread is done."""
         with self._lock:
             self._handed.remove(jobs)
-        self._observer.queue_changed(self.depth)
         self._wake.set()
         if (error := ending.exception()) is not None:
             self._observer.batch_failed(len(jobs))
@@ -294,10 +314,11 @@ class Batcher:
 
     def _leave(self, job: Job) -> None:
         """Give a waiting job's place free; one that a thread has taken has none."""
-        with contextlib.suppress(ValueError):
-            with self._lock:
+        with self._lock:
+            self._coming.discard(job)
+            if job in self._queue:
                 self._queue.remove(job)
-            self._observer.queue_changed(self.depth)
+        self._wake.set()  # it may have been the last that a drain waited for
 
     def _expire(self, job: Job) -> None:
         job.fail(DeadlineExceeded())
@@ -307,9 +328,11 @@ class Batcher:
         """End every job that is left; the last act of the task, in whatever way it ends."""
         self._refusal = _STOPPING
         with self._lock:
-            left = (*self._queue, *self._alone, *chain.from_iterable(self._handed))
+            left = (
+                *self._coming, *self._queue, *self._alone, *chain.from_iterable(self._handed)
+            )  # fmt: skip
+            self._coming.clear()
             self._queue.clear()
             self._alone.clear()
         for job in left:
             job.fail(NotReady(_STOPPING))
-        self._observer.queue_changed(self.depth)

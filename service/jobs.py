@@ -16,6 +16,8 @@ from service.contract import Pixels
 from service.errors import InferenceFailed
 
 MATRIX: Final = 2
+UNMADE: Final[Pixels] = np.empty((0, 0, 0), np.uint8)
+"""The pixels of a job whose image is yet to be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,18 @@ def collect(queue: deque[Job], *, workers: int, max_batch: int, now: float) -> l
         if not (job.is_late(now) or job.future.done()):
             batch.append(job)
     return batch
+
+
+def next_batch(
+    alone: deque[Job], queue: deque[Job], workers: int, max_batch: int, now: float
+) -> list[Job]:
+    """Take a worker's next batch: one of those that are to run alone, else a share of the queue."""
+    jobs: list[Job] = []
+    while alone and not jobs:
+        jobs = collect(alone, workers=1, max_batch=1, now=now)
+    while queue and not jobs:
+        jobs = collect(queue, workers=workers, max_batch=max_batch, now=now)
+    return jobs
 
 
 def run(classifier: Classifier, pixels: Sequence[Pixels], clock: Callable[[], float]) -> Ran:

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.admission import Admission
-from service.batcher import Batcher, Outcome
+from service.batcher import Batcher
 from service.classifier import Classifier
 from service.contract import DecodedImage, Manifest, Pixels, decode_image, to_pixels
 from service.errors import DeadlineExceeded, Overloaded
+from service.evidence_cache import EvidenceCache
+from service.jobs import Outcome
 from service.labelling import Labelling, label
 from service.providers.options import runs_at_once
 from service.settings import Settings
@@ -74,6 +76,20 @@ class _Seen:
     ended: float
 
 
+class _Sight:
+    """An image's bytes on the way to what the model sees of them."""
+
+    def __init__(self, data: bytes, decode: Callable[[bytes], _Seen]) -> None:
+        self._data = data
+        self._decode = decode
+        self.seen: _Seen
+
+    def take(self) -> Pixels:
+        """Decode them, keep what was seen, and return its pixels."""
+        self.seen = self._decode(self._data)
+        return self.seen.pixels
+
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -107,7 +123,6 @@ class Labeller:
         self._queue.employ(self._batcher)
         self._shared = shared
         self._decoding = shared.decoding
-        self._coming = 0  # images that are being decoded, each of which will want a place
         self._holders = 0
         self._let_go = asyncio.Event()
         self._let_go.set()
@@ -162,7 +177,7 @@ class Labeller:
             Overloaded: as many images are in flight, or wait for the session, as may; or what is
                 left is kept for others.
         """
-        waiting = self._coming + self._batcher.depth
+        waiting = self._batcher.coming + self._batcher.depth
         room = min(self._admission.room, self._max_queue - waiting)
         turns = self._shared.turns
         if room > turns.kept:
@@ -199,11 +214,10 @@ class Labeller:
         with self._admission.image():
             self._refuse_hopeless(deadline - loop.time(), caller)
             submitted = time.monotonic()
-            try:
-                async with asyncio.timeout_at(deadline):
-                    known = await self._know(image, submitted, deadline)
-            except TimeoutError as error:
-                raise DeadlineExceeded from error
+            if self._cache is None or not isinstance(image, bytes):
+                known = await self._infer(image, submitted, deadline)
+            else:
+                known = await self._know(self._cache, image, submitted, deadline)
         return LabelledImage(
             labelling=label(
                 known.logits, self.manifest, top_k=asked.top_k, min_score=asked.min_score
@@ -218,16 +232,20 @@ class Labeller:
             spans=known.spans,
         )
 
-    async def _know(self, image: bytes | Pixels, submitted: float, deadline: float) -> Evidence:
+    async def _know(
+        self, cache: EvidenceCache[Evidence], image: bytes, submitted: float, deadline: float
+    ) -> Evidence:
         """Return the evidence of an image; of one that came before, what was kept."""
-        if self._cache is None or not isinstance(image, bytes):
-            return await self._infer(image, submitted, deadline)
-        digest = await self.aside(self._cache.digest, image)
-        # Others may join and wait longer than this caller: the work has the settings' time.
-        shared = asyncio.get_running_loop().time() + self._timeout
-        known, outcome = await self._cache.get(
-            self._identity, digest, lambda: self._infer(image, submitted, shared)
-        )
+        try:
+            async with asyncio.timeout_at(deadline):
+                digest = await self.aside(cache.digest, image)
+                # Others may join and wait longer than this caller: the work has the settings' time.
+                shared = asyncio.get_running_loop().time() + self._timeout
+                known, outcome = await cache.get(
+                    self._identity, digest, lambda: self._infer(image, submitted, shared)
+                )
+        except TimeoutError as error:
+            raise DeadlineExceeded from error
         if outcome == "miss":
             return known
         waited = StageSpan("queue", submitted, time.monotonic())
@@ -240,36 +258,30 @@ class Labeller:
         )
 
     async def _infer(self, image: bytes | Pixels, submitted: float, deadline: float) -> Evidence:
-        ready = await self._see(image, submitted)
-        outcome = await self._batcher.submit(ready.pixels, deadline=deadline)
+        """Return what the model says of an image's bytes, or of pixels as it takes them."""
+        if isinstance(image, bytes):
+            sight = _Sight(image, self._decode)
+            outcome = await self._batcher.submit_made(sight.take, self._decoders, deadline=deadline)
+            seen = sight.seen
+            self._decoding.took(seen.ended - seen.started)
+        else:
+            height, width, _ = image.shape
+            seen = _Seen(image, width, height, "", submitted, submitted)
+            outcome = await self._batcher.submit(image, deadline=deadline)
         return Evidence(
             logits=outcome.logits,
-            width=ready.width,
-            height=ready.height,
-            media_type=ready.media_type,
-            decode_seconds=ready.ended - ready.started,
-            queue_seconds=ready.started - submitted + outcome.queue_seconds,
+            width=seen.width,
+            height=seen.height,
+            media_type=seen.media_type,
+            decode_seconds=seen.ended - seen.started,
+            queue_seconds=seen.started - submitted + outcome.queue_seconds,
             inference_seconds=outcome.inference_seconds,
-            spans=_spans(submitted, ready, outcome),
+            spans=_spans(submitted, seen, outcome),
         )
 
     async def aside(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what some work on an upload gives, done in a decoding thread."""
         return await self._decoders.call(work, *args, **kwargs)
-
-    async def _see(self, image: bytes | Pixels, submitted: float) -> _Seen:
-        """Return what the model would see of an image; pixels are that already."""
-        if isinstance(image, bytes):
-            self._coming += 1
-            try:
-                with self._decoding.one():
-                    seen = await self.aside(self._decode, image)
-            finally:
-                self._coming -= 1
-            self._decoding.took(seen.ended - seen.started)
-            return seen
-        height, width, _ = image.shape
-        return _Seen(image, width, height, "", submitted, submitted)
 
     async def decode(self, data: bytes) -> tuple[DecodedImage, Pixels]:
         """Return an image and what the model would see of it, made in a decoding thread.

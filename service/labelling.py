@@ -59,8 +59,8 @@ def label(
         message = f"expected {manifest.evidence_size} finite numbers, got shape {evidence.shape}"
         raise ValueError(message)
     classes = len(manifest.labels)
-    scores = calibrate(evidence[:classes], manifest.temperature).tolist()
     # Lists: for one image NumPy's calls cost more than what they do. Equals keep their order.
+    scores = _calibrated(values[:classes], manifest.temperature)
     falling = sorted(range(classes), key=values.__getitem__, reverse=True)
     asked = tuple(index for index in falling[:top_k] if scores[index] >= min_score)
     best = falling[0]
@@ -82,6 +82,14 @@ def calibrate(logits: NDArray[np.float32], temperature: float) -> NDArray[np.flo
     scaled = logits.astype(np.float64) / temperature
     powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def _calibrated(logits: list[float], temperature: float) -> list[float]:
+    """Return what ``calibrate`` does for one image."""
+    largest = max(logits)
+    powers = [math.exp((logit - largest) / temperature) for logit in logits]
+    total = sum(powers)
+    return [power / total for power in powers]
 
 
 def _decide(score: float, familiarity: float, abstention: Abstention) -> Decision:

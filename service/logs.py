@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 import logging
 import sys
 from contextlib import suppress
 from typing import Any, Final, TextIO, cast
 
 import structlog
+from pydantic_core import to_json
 from structlog.types import Processor
 
 from service.settings import Settings
 
 TALKATIVE: Final = ("PIL", "python_multipart")
 """Loggers that would write what strangers sent, such as each EXIF tag with its value."""
-
-# Once made: json.dumps makes one for every line.
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=repr)
 
 
 class LosingStream(io.TextIOBase):
@@ -105,4 +102,4 @@ def _renderer(settings: Settings, stream: TextIO) -> Processor:
 
 def _as_json(line: dict[str, Any], **_: object) -> str:
     """Return a line as JSON; what it has no form for stands there as Python shows it."""
-    return _ENCODER.encode(line)
+    return to_json(line, fallback=repr).decode()

@@ -128,7 +128,7 @@ class Metrics:
             return Gauge(name, meaning, registry=registry)
 
         self.ready = gauge("rotulo_ready", "1 while /readyz says so.")
-        self._queue_depth = gauge("rotulo_queue_depth", "Images that wait for the session.")
+        self.queue_depth = gauge("rotulo_queue_depth", "Images that wait for the session.")
         self.queue_bound = gauge("rotulo_queue_bound", "Images that may wait for the session.")
         self.images_in_flight = gauge("rotulo_images_in_flight", "Images being labelled.")
         self.images_bound = gauge("rotulo_images_in_flight_bound", "Images that may be in flight.")
@@ -214,10 +214,6 @@ class Metrics:
     def loop_lagged(self, seconds: float) -> None:
         """Learn how late the event loop was."""
         self._loop_lag.observe(seconds)
-
-    def queue_changed(self, depth: int) -> None:
-        """Learn from the batcher how many images wait."""
-        self._queue_depth.set(depth)
 
     def batch_ran(self, size: int, seconds: float) -> None:
         """Learn from the batcher that a batch gave logits after so many seconds."""

@@ -21,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from service.errors import BadRequest, Overloaded, RotuloError
 from service.identifiers import identifier
 from service.metrics import UNMATCHED
+from service.presence import EXTENSION, Departure
 from service.problems import MEDIA_TYPE, problem_of
 from service.state import ServiceState
 from service.wording import DEFAULT_LANG
@@ -50,6 +51,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes: int | None = 0  # None while a body is being read
         self._timer: asyncio.TimerHandle | None = None
         self._linger_until: float | None = None
+        self._departure = Departure()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request, where there is room for one more client."""
@@ -66,6 +68,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Wait for nothing more."""
         self._disarm()
         super().connection_lost(exc)
+        self._departure.happen()
         self._count()
 
     def data_received(self, data: bytes) -> None:
@@ -95,6 +98,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self.hang_up()
             return
         super().on_headers_complete()
+        # Nothing of the application has run yet.
+        self.scope["extensions"] = {EXTENSION: {"departure": self._departure}}
         self.cycle.transport = _Lingering(self.transport, self.hang_up)  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:

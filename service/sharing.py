@@ -58,7 +58,9 @@ class Shared:
         self.workers = settings.inference_threads or usable_cores()
         decode_threads = settings.decode_threads or usable_cores()
         self.decoders = WatchedThreads(decode_threads, "decode", give_way)
-        self.decoding = Backlog(decode_threads)
+        self.decoding = Backlog(
+            decode_threads, lambda: sum(batcher.coming for batcher in self._batchers.values())
+        )
         self._inference = WatchedThreads(self.workers, "inference", give_way)
         self._stuck_seconds = settings.stuck_seconds
         self.cache = (
@@ -66,9 +68,11 @@ class Shared:
         )
         metrics.cache_bound.set(settings.cache_bytes)
         self._metrics = metrics
-        self._depths: dict[ModelQueue, int] = {}
         self._batchers: dict[ModelQueue, Batcher] = {}
         self.turns = Turns(min(settings.max_images_in_flight, settings.max_queue))
+        metrics.queue_depth.set_function(
+            lambda: sum(batcher.depth for batcher in self._batchers.copy().values())
+        )
         metrics.turns_ahead.set_function(lambda: self.turns.ahead(time.monotonic()))
         metrics.turns_open.set_function(lambda: self.turns.open(time.monotonic()))
         metrics.stuck_threads("inference").set_function(self.stuck)
@@ -82,7 +86,7 @@ class Shared:
 
     def queue(self) -> ModelQueue:
         """Return an observer for one model's batcher."""
-        return ModelQueue(self._metrics, self._depths, self._batchers)
+        return ModelQueue(self._metrics, self._batchers)
 
     def book_turn(self, batcher: Batcher, caller: str) -> float:
         """Return how many seconds a caller should wait with an image of one model.
@@ -136,21 +140,14 @@ class ModelQueue:
     def __init__(
         self,
         metrics: Metrics,
-        depths: dict[ModelQueue, int],
         batchers: dict[ModelQueue, Batcher],
     ) -> None:
         self._metrics = metrics
-        self._depths = depths
         self._batchers = batchers
 
     def employ(self, batcher: Batcher) -> None:
         """Count what waits for this batcher among the work of the threads, until it leaves."""
         self._batchers[self] = batcher
-
-    def queue_changed(self, depth: int) -> None:
-        """Learn how many images wait for this model."""
-        self._depths[self] = depth
-        self._metrics.queue_changed(sum(self._depths.values()))
 
     def batch_ran(self, size: int, seconds: float) -> None:
         """Pass it on."""
@@ -166,7 +163,6 @@ class ModelQueue:
 
     def leave(self) -> None:
         """Count no more: the model is gone, and nothing waits for it."""
-        self._depths.pop(self, None)
         self._batchers.pop(self, None)
 
 

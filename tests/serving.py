@@ -48,6 +48,12 @@ class Served:
         """Return a metric's value, zero for a series that nothing has counted yet."""
         return self.registry.get_sample_value(name, labels) or 0.0
 
+    async def waiting(self, images: int) -> None:
+        """Return once so many images wait for the session."""
+        async with asyncio.timeout(RESCUE_SECONDS):
+            while self.value("rotulo_queue_depth") < images:  # noqa: ASYNC110  # threads tell nobody
+                await asyncio.sleep(0.001)
+
     def series(self, name: str, *labels: str) -> dict[tuple[str, ...], float]:
         """Return every series of a metric by the values of its labels."""
         return {

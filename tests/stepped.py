@@ -19,8 +19,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from service.batcher import Batcher, Outcome
+from service.batcher import Batcher
 from service.contract import Manifest, Pixels
+from service.jobs import Job, Outcome
 from tests.bundles import labels_of, manifest_of
 
 T = TypeVar("T")
@@ -29,7 +30,9 @@ GOOD = 0
 POISONED = 1
 QUARRELSOME = 2
 STUNTED = 3
-"""What an image does to its batch: nothing, fail it, fail it unless alone, or cost it a row."""
+UNMAKEABLE = 4
+"""What an image does to its batch: nothing, fail it, fail it unless alone, or cost it a row; or it
+cannot be made at all."""
 
 # The longest way from a thread's result to the caller's and the next batch is six turns.
 _TURNS = 10
@@ -43,6 +46,10 @@ def picture(number: int, kind: int = GOOD) -> Pixels:
 def number_of(pixels: Pixels) -> int:
     """Return the number that ``picture`` put in."""
     return int(pixels[0, 0, 0]) * 256 + int(pixels[0, 0, 1])
+
+
+class Unmakeable(Exception):
+    """An image cannot be made."""
 
 
 class ToyClassifier:
@@ -110,6 +117,30 @@ class SteppedExecutor(Executor):
         self.is_shut_down = True
 
 
+class SteppedMakers(Executor):
+    """An executor whose threads make one image when they are told to."""
+
+    def __init__(self) -> None:
+        self.pending: list[tuple[int, Job, Callable[[], object]]] = []
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **_: Any) -> Future[T]:
+        """Take the batcher's work, which is begun and done when it is told to be."""
+        job, make, _loop = args
+        self.pending.append((make.args[0], job, partial(fn, *args)))
+        return Future()
+
+    def make(self, index: int = 0) -> None:
+        _, _, work = self.pending.pop(index)
+        work()
+
+
+def draw(number: int, kind: int) -> Pixels:
+    """Return ``picture``, or fail as the kind says."""
+    if kind == UNMAKEABLE:
+        raise Unmakeable
+    return picture(number, kind)
+
+
 class SteppedLoop(asyncio.SelectorEventLoop):
     """An event loop whose clock stands still until ``advance``."""
 
@@ -125,14 +156,10 @@ class SteppedLoop(asyncio.SelectorEventLoop):
 class Ledger:
     """An observer that keeps what it was told."""
 
-    depth: int = 0
     ran: list[int] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
-
-    def queue_changed(self, depth: int) -> None:
-        self.depth = depth
 
     def batch_ran(self, size: int, seconds: float) -> None:
         self.ran.append(size)
@@ -151,6 +178,7 @@ class Stage:
     def __init__(self, *, max_queue: int = 8, max_batch: int = 4, workers: int = 1) -> None:
         self.loop = SteppedLoop()
         self.executor = SteppedExecutor()
+        self.makers = SteppedMakers()
         self.ledger = Ledger()
         self.batcher = Batcher(
             ToyClassifier(),
@@ -177,6 +205,13 @@ class Stage:
         return self.loop.create_task(
             self.batcher.submit(picture(number, kind), deadline=deadline), name=str(number)
         )
+
+    def submit_made(
+        self, number: int, *, kind: int = GOOD, deadline: float | None = None
+    ) -> asyncio.Task[Outcome]:
+        """Send one whose image is to be made first."""
+        made = self.batcher.submit_made(partial(draw, number, kind), self.makers, deadline=deadline)
+        return self.loop.create_task(made, name=str(number))
 
     def arrive(self, *numbers: int) -> list[asyncio.Task[Outcome]]:
         """Let callers with good images arrive together."""
@@ -211,6 +246,9 @@ class Stage:
         """Drain, and close the loop."""
         draining = self.loop.create_task(self.batcher.drain())
         self.settle()
+        while self.makers.pending:
+            self.makers.make()
+        self.settle()
         self.finish_all()
         self.call(draining)
         self.loop.close()
@@ -219,4 +257,6 @@ class Stage:
         """Return the numbers of all jobs that the batcher still holds and that have not ended."""
         batcher = self.batcher
         held = chain(batcher._queue, batcher._alone, *batcher._handed)
-        return Counter(number_of(job.pixels) for job in held if not job.future.done())
+        made = [number_of(job.pixels) for job in held if not job.future.done()]
+        coming = [number for number, job, _ in self.makers.pending if job in batcher._coming]
+        return Counter([*made, *coming])

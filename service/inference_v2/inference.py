@@ -63,7 +63,7 @@ async def infer(request: Request, labeller: Labeller) -> Response:
         read_seconds = time.perf_counter() - started
         if not body:
             raise EmptyBody
-        async with ClientPresence(request.receive):
+        async with ClientPresence(request):
             inference = await labeller.aside(
                 read_inference, body, header_bytes, manifest.input, tensor_limits(settings)
             )

@@ -54,7 +54,7 @@ async def answer_explanation(
     room = settings.max_upload_bytes + FORM_OVERHEAD_BYTES
     with labeller.held(), state.admission.upload(room) as upload:
         image = await read_image(request, upload, upload_limits(settings, max_files=1))
-        async with ClientPresence(request.receive):
+        async with ClientPresence(request):
             explanation = await state.explainer.explain(
                 labeller, image, wanted, deadline=deadline_of(request)
             )

@@ -123,7 +123,7 @@ async def answer_image(request: Request, query: LabelQuery, labeller: Labeller) 
     with labeller.held(), state.admission.upload(room) as upload:
         image = await read_image(request, upload, upload_limits(settings, max_files=1))
         read_seconds = time.perf_counter() - started
-        async with ClientPresence(request.receive):
+        async with ClientPresence(request):
             labelled = await labeller.label(
                 image, asked, deadline=deadline_of(request), caller=caller
             )

@@ -127,7 +127,7 @@ async def test_a_key_labels_and_the_log_names_it_by_its_identifier_alone(
         configure_logging(guarded)
     text, key = keys.made["label"]
     assert answer.status_code == 200
-    assert f'"key": "{key.id}"' in lines.getvalue()
+    assert f'"key":"{key.id}"' in lines.getvalue()
     assert text.rpartition("_")[2] not in lines.getvalue()
 
 

@@ -130,14 +130,14 @@ class Leavers:
     def __init__(self, served: Served, connect: Callable[[], Awaitable[Peer]]) -> None:
         self._served = served
         self._connect = connect
-        self._depth = Watched(served.state.metrics, "queue_changed")
         self._ended = Watched(served.state.metrics, "count_request")
 
     async def come_and_leave(self, message: bytes) -> float:
         """Let some of them come and leave together; return when all are gone, in seconds."""
         peers = [await self._connect() for _ in range(AT_ONCE)]
-        writes = [partial(peer.writer.write, message) for peer in peers]
-        await self._depth.after(writes, lambda waiting: waiting == AT_ONCE)
+        for peer in peers:
+            peer.writer.write(message)
+        await self._served.waiting(AT_ONCE)
         left = itertools.count(1)
         aborts = [peer.writer.transport.abort for peer in peers]
         before = time.perf_counter()

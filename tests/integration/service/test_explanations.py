@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.contract import Resize, decode_image
+from service.contract import Pixels, Resize, decode_image
+from service.jobs import Outcome
 from service.settings import Settings
 from tests.bundles import LinearModel, linear_model, write_bundle
 from tests.pictures import encode, encode_turned, noise
@@ -145,15 +146,19 @@ async def test_an_explanation_never_has_more_than_a_few_images_in_the_queue(
 ) -> None:
     deepest = 0
     async with running(settings) as served:
-        metrics = served.state.metrics
-        count = metrics.queue_changed
+        batcher = served.state.labeller._batcher
+        submit, inside = batcher.submit, 0
 
-        def note(depth: int) -> None:
-            nonlocal deepest
-            deepest = max(deepest, depth)
-            count(depth)
+        async def note(pixels: Pixels, *, deadline: float | None = None) -> Outcome:
+            nonlocal deepest, inside
+            inside += 1
+            deepest = max(deepest, inside)
+            try:
+                return await submit(pixels, deadline=deadline)
+            finally:
+                inside -= 1
 
-        metrics.queue_changed = note  # type: ignore[method-assign]  # listens, and counts on
+        batcher.submit = note  # type: ignore[method-assign]  # listens, and goes on
         answer = await served.client.post(PATH, content=png, headers=PNG)
     assert answer.status_code == 200
     assert deepest == 4
@@ -168,17 +173,8 @@ async def test_while_half_of_the_queue_is_taken_labelling_comes_first(
             served.client.post("/v1/labels", content=png, headers=PNG)
         )
         await gated.began.wait()
-        queued = asyncio.Event()
-        metrics = served.state.metrics
-        count = metrics.queue_changed
-
-        def note(depth: int) -> None:
-            count(depth)
-            queued.set()
-
-        metrics.queue_changed = note  # type: ignore[method-assign]  # listens, and counts on
         waiting = asyncio.create_task(served.client.post("/v1/labels", content=png, headers=PNG))
-        await queued.wait()
+        await served.waiting(1)
         refused = await served.client.post(PATH, content=png, headers=PNG)
         gated.gate.set()
         assert [(await running_now).status_code, (await waiting).status_code] == [200, 200]

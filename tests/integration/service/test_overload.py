@@ -16,18 +16,8 @@ async def waiting_in_queue(served: Served, png: bytes) -> tuple[RawRequest, asyn
     """Return a request whose image is decoded and waits for the session."""
     request = RawRequest(served.app, PNG)
     request.body([png])
-    queued = asyncio.Event()
-    metrics = served.state.metrics
-    count = metrics.queue_changed
-
-    def listen(depth: int) -> None:
-        count(depth)
-        queued.set()
-
-    metrics.queue_changed = listen  # type: ignore[method-assign]  # listens, and counts on
     task = request.start()
-    await queued.wait()
-    metrics.queue_changed = count  # type: ignore[method-assign]
+    await served.waiting(1)
     return request, task
 
 

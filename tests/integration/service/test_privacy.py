@@ -207,5 +207,5 @@ async def test_nothing_of_a_photo_or_its_sender_is_told_whatever_happens(
     assert told.statuses == {
         200, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 499, 500, 503, 504,
     }  # fmt: skip
-    assert '"event": "request"' in words
+    assert '"event":"request"' in words
     assert "rotulo_requests_total" in words

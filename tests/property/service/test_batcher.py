@@ -9,11 +9,19 @@ import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from service.batcher import Outcome
 from service.errors import DeadlineExceeded, InferenceFailed, NotReady, Overloaded
-from tests.stepped import GOOD, POISONED, QUARRELSOME, STUNTED, Stage
+from service.jobs import Outcome
+from tests.stepped import (
+    GOOD,
+    POISONED,
+    QUARRELSOME,
+    STUNTED,
+    UNMAKEABLE,
+    Stage,
+    Unmakeable,
+)
 
-KINDS = (GOOD, GOOD, GOOD, GOOD, POISONED, QUARRELSOME, STUNTED)
+KINDS = (GOOD, GOOD, GOOD, GOOD, POISONED, QUARRELSOME, STUNTED, UNMAKEABLE)
 DRAIN_LIMIT = 20.0
 
 
@@ -46,13 +54,20 @@ class Play:
         number = len(self.callers)
         kind = KINDS[argument % len(KINDS)]
         deadline = self.stage.loop.now + argument % 4 if argument % 5 == 0 else None
-        task = self.stage.submit(number, kind=kind, deadline=deadline)
+        made = kind == UNMAKEABLE or argument % 2 == 0
+        submit = self.stage.submit_made if made else self.stage.submit
+        task = submit(number, kind=kind, deadline=deadline)
         self.callers[number] = Caller(kind, deadline, task, number)
 
     def leave(self, argument: int) -> None:
         if self.callers:
             caller = self.callers[argument % len(self.callers)]
             caller.was_cancelled |= caller.task.cancel()
+
+    def make(self, argument: int) -> None:
+        pending = self.stage.makers.pending
+        if pending:
+            self.stage.makers.make(argument % len(pending))
 
     def finish(self, argument: int) -> None:
         pending = self.stage.executor.pending
@@ -76,7 +91,7 @@ class Play:
 
     def step(self, action: int, argument: int) -> None:
         """Do what a byte says, more often the common things; an odd one lets its effects happen."""
-        act = (self.arrive, self.arrive, self.arrive, self.finish, self.finish, self.leave)
+        act = (self.arrive, self.arrive, self.make, self.finish, self.finish, self.leave)
         chosen = (*act, self.advance, self.drain)[action // 2 % 8]
         note(f"{chosen.__name__} {argument}{'' if action % 2 else ', at once'}")
         chosen(argument)
@@ -85,7 +100,6 @@ class Play:
         if self.is_quiet:
             self.no_job_is_lost_or_doubled()
             self.nothing_waits_while_a_thread_is_idle()
-            assert self.stage.ledger.depth == self.stage.batcher.depth
 
     def after(self, *, settle: bool) -> None:
         self.is_quiet = settle
@@ -116,6 +130,7 @@ class Play:
         now = self.stage.loop.now
         explained = {
             InferenceFailed: caller.kind in {POISONED, STUNTED},
+            Unmakeable: caller.kind == UNMAKEABLE,
             DeadlineExceeded: caller.deadline is not None and caller.deadline <= now,
             NotReady: self.draining is not None,
             Overloaded: True,
@@ -124,7 +139,7 @@ class Play:
 
     def bounds_hold(self) -> None:
         max_queue, max_batch, workers = self.bounds
-        assert self.stage.batcher.depth <= max_queue
+        assert self.stage.batcher.depth + self.stage.batcher.coming <= max_queue
         assert len(self.stage.executor.pending) <= workers
         assert all(1 <= size <= max_batch for size in self.stage.executor.sizes)
 
@@ -147,7 +162,7 @@ class Play:
             assert caller.is_settled, "a job outlived the batcher"
         assert not self.stage.waiting_numbers()
         assert not self.stage.batcher._handed
-        assert self.stage.batcher.depth == 0
+        assert (self.stage.batcher.depth, self.stage.batcher.coming) == (0, 0)
         assert self.stage.executor.is_shut_down
         assert self.stage.complaints == []
 

@@ -130,7 +130,7 @@ def test_a_late_job_does_not_run_though_its_timer_has_yet_to_end_it(stage: Stage
     assert stage.executor.sizes == [1]
     stage.settle()
     assert isinstance(late.exception(), DeadlineExceeded)
-    assert stage.ledger.depth == 0
+    assert stage.batcher.depth == 0
 
 
 def test_a_job_whose_deadline_comes_while_it_runs_ends_then(stage: Stage) -> None:
@@ -147,7 +147,7 @@ def test_a_caller_who_leaves_frees_his_place_and_never_runs(stage: Stage) -> Non
     leaving, *_ = stage.arrive(1, 2, 3, 4)
     leaving.cancel()
     stage.settle()
-    assert stage.batcher.depth == stage.ledger.depth == 3
+    assert stage.batcher.depth == 3
     (newcomer,) = stage.arrive(5)
     stage.finish()
     assert stage.executor.pending[0].numbers == [2, 3, 4]
@@ -266,7 +266,7 @@ def test_a_drain_that_takes_too_long_ends_every_job_and_itself(stage: Stage) -> 
     stage.settle()
     stage.advance(10.0)
     assert draining.done()
-    assert stage.batcher.depth == stage.ledger.depth == 0
+    assert stage.batcher.depth == 0
     for task in running + waiting:
         assert isinstance(task.exception(), NotReady)
     stage.finish_all()  # the stuck thread comes back, and nobody is there
