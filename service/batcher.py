@@ -3,7 +3,7 @@
 ::
 
     submit  -> Job in a bounded queue      503 when it is full; its caller may leave at any time
-    make    -> pixels, in another's thread whose image is yet to be decoded; the place is kept for it
+    make    -> pixels, in another's thread where there are none yet; the place is kept
     collect -> the next batch, in order    as soon as a thread is free, whatever waits: no timer
     run     -> logits, in a worker thread
     deliver -> each job its row            a batch that failed is run again, one job at a time
