@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,7 +12,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from service.bundles import Bundle
 from service.classifier import OnnxClassifier
+from service.cores import usable_cores
 from service.errors import BundleError, InferenceFailed
+from service.loading import load_classifier
+from service.providers.lone import MOST_THREADS, LoneRunner
+from service.providers.runners import SessionRunner
+from service.settings import Settings
 from tests.bundles import (
     labels_of,
     linear_graph,
@@ -20,6 +26,7 @@ from tests.bundles import (
     write_bundle,
     write_parts,
 )
+from tests.serving import RESCUE_SECONDS
 
 Batch: TypeAlias = NDArray[Any]
 
@@ -170,3 +177,31 @@ def test_a_graph_that_breaks_while_it_runs_is_a_failure(tmp_path: Path) -> None:
     assert classifier.run(noise(7)).shape == (7, 10)
     with pytest.raises(InferenceFailed):
         classifier.run(noise(2))
+
+
+@pytest.mark.parametrize(
+    ("asked", "threads"), [(0, min(usable_cores(), MOST_THREADS)), (1, 1), (3, 3)]
+)
+def test_lone_images_have_as_many_threads_as_the_settings_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int, threads: int
+) -> None:
+    write_bundle(tmp_path)
+    started: list[threading.Thread | None] = []
+    widen = OnnxClassifier.widen
+
+    def listen(classifier: OnnxClassifier) -> None:
+        started.append(widen(classifier))
+
+    monkeypatch.setattr(OnnxClassifier, "widen", listen)
+    classifier = load_classifier(Settings(bundles=tmp_path, lone_threads=asked))
+    (thread,) = started
+    if threads == 1:
+        assert thread is None
+        return
+    assert thread is not None
+    thread.join(RESCUE_SECONDS)
+    assert isinstance(classifier, OnnxClassifier)
+    assert isinstance(classifier._runner, LoneRunner)
+    wide = classifier._runner._wide
+    assert isinstance(wide, SessionRunner)
+    assert wide._session.get_session_options().intra_op_num_threads == threads
