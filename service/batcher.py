@@ -167,9 +167,8 @@ class Batcher:
             self._coming.add(job)
         try:
             makers.submit(self._make, job, make, asyncio.get_running_loop())
-        except RuntimeError:  # the system gives no thread
-            self._leave(job)
-            raise
+        except RuntimeError as error:  # the system gives no thread
+            self._unmade(job, error)
         return await self._outcome(job)
 
     def _take(self, pixels: Pixels, deadline: float | None) -> Job:

@@ -122,9 +122,12 @@ class SteppedMakers(Executor):
 
     def __init__(self) -> None:
         self.pending: list[tuple[int, Job, Callable[[], object]]] = []
+        self.refuses = False
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **_: Any) -> Future[T]:
         """Take the batcher's work, which is begun and done when it is told to be."""
+        if self.refuses:
+            raise RuntimeError("can't start new thread")
         job, make, _loop = args
         self.pending.append((make.args[0], job, partial(fn, *args)))
         return Future()

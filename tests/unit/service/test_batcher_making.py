@@ -104,3 +104,14 @@ def test_an_image_that_comes_out_of_its_making_after_the_end_of_a_drain_is_not_r
     assert isinstance(task.exception(), NotReady)
     stage.makers.make()
     assert stage.executor.sizes == []
+
+
+def test_where_the_system_gives_no_thread_the_caller_is_told_and_the_place_is_free(
+    stage: Stage,
+) -> None:
+    stage.makers.refuses = True
+    task = stage.submit_made(1, deadline=5.0)
+    stage.settle()
+    assert isinstance(task.exception(), RuntimeError)
+    assert stage.batcher.coming == 0
+    stage.advance(5.0)  # its timer is gone
