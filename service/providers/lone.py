@@ -2,8 +2,8 @@
 
 Under load a session with one thread a batch is the fastest, with as many batches at a time as there
 are cores. One image alone would then leave all cores but one idle. How many threads work on a run
-is fixed when a session is built, and one session with several costs batches side by side a sixth
-of their speed (``bench.lone``): hence two.
+is fixed when a session is built, and one session with several costs batches side by side up to a
+sixth of their speed (``bench.lone``): hence two.
 """
 
 from __future__ import annotations
