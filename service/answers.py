@@ -43,6 +43,7 @@ def labels_answer(
 ) -> LabelsAnswer:
     """Return the answer for one image; ``started`` is a ``time.perf_counter()``."""
     labelling = labelled.labelling
+    labels = [manifest.labels[index] for index in labelling.class_indices]
     # Validated as a whole: models that are made one by one take four times as long.
     return LabelsAnswer.model_validate(
         {
@@ -50,14 +51,8 @@ def labels_answer(
             "model": _ref(manifest),
             "decision": labelling.decision.value,
             "labels": tuple(
-                {
-                    "id": manifest.labels[index].id,
-                    "name": manifest.labels[index].en
-                    if lang == "en"
-                    else manifest.labels[index].es,
-                    "score": score,
-                }
-                for index, score in zip(labelling.class_indices, labelling.scores, strict=True)
+                {"id": said.id, "name": said.en if lang == "en" else said.es, "score": score}
+                for said, score in zip(labels, labelling.scores, strict=True)
             ),
             "image": {
                 "width": labelled.width,

@@ -3,11 +3,13 @@
 All of it is found on validation images, which neither weights nor test figures depend on.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
+from scipy.stats import binom
 
 # Temperatures outside of this range mean that something else is wrong.
 TEMPERATURE_RANGE = (0.05, 20.0)
@@ -105,6 +107,23 @@ def reliability(
         )
         for place in np.unique(places)
     )
+
+
+def calibration_error_by_chance(bins: Iterable[ReliabilityBin], n: int) -> float:
+    """What a model that means exactly what it says would show on these `n` images, on average.
+
+    Of the images of a bin it would get a binomial number right, whose mean distance from what is
+    expected is De Moivre's (Diaconis and Zabell 1991, Statistical Science 6(3), theorem 1).
+    """
+    return sum(
+        part.share * _mean_distance(max(1, round(part.share * n)), part.confidence) for part in bins
+    )
+
+
+def _mean_distance(n: int, p: float) -> float:
+    """Mean of |X / n - p| where X counts how many of `n` come true that each have chance `p`."""
+    above = int(n * p) + 1
+    return float(2 * above * (1 - p) * binom.pmf(above, n, p) / n)
 
 
 def choose_thresholds(

@@ -22,6 +22,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from training.bootstrap import Intervals, Sample, intervals
 from training.calibration import (
     ReliabilityBin,
+    calibration_error_by_chance,
     expected_calibration_error,
     negative_log_likelihood,
     reliability,
@@ -96,6 +97,13 @@ class Evaluation(BaseModel):
     intervals: Intervals | None = None
     agreement: Agreement | None = None
     cost: Cost | None = None
+
+    @property
+    def ece_by_chance(self) -> float | None:
+        """The ECE of as many images that a perfectly calibrated model would show, on average."""
+        if not self.reliability:
+            return None
+        return calibration_error_by_chance(self.reliability, self.n)
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,10 +150,13 @@ def _opened(run: "Run", onnx: Path | None) -> tuple["LogitsOf", "Subject"]:
 
 def _tell(evaluation: "Evaluation", test: "Evaluation | None") -> None:
     low, high = evaluation.accuracy_interval
+    by_chance = evaluation.ece_by_chance
+    chance = "" if by_chance is None else f" ({by_chance:.4f} if it were perfectly calibrated)"
     console.print(
         f"{evaluation.subject}{f' on {evaluation.data}' if evaluation.data else ''}: "
         f"accuracy {evaluation.accuracy:.4f} "
-        f"(95 %: {low:.4f} to {high:.4f}), ECE {evaluation.ece_after:.4f}, n = {evaluation.n}"
+        f"(95 %: {low:.4f} to {high:.4f}), ECE {evaluation.ece_after:.4f}{chance}, "
+        f"n = {evaluation.n}"
     )
     ranking, cost, agreed = evaluation.ranking, evaluation.cost, evaluation.agreement
     if ranking and ranking.roc_auc is not None:

@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 
 from training.calibration import (
     TEMPERATURE_RANGE,
+    ReliabilityBin,
+    calibration_error_by_chance,
     choose_thresholds,
     expected_calibration_error,
     fit_temperature,
@@ -48,6 +50,22 @@ def test_honest_probabilities_have_almost_no_calibration_error() -> None:
     logits, labels = honest(50_000)
     assert expected_calibration_error(softmax(logits), labels) < 0.01
     assert expected_calibration_error(softmax(3 * logits), labels) > 0.1
+
+
+@pytest.mark.parametrize("n", [300, 5000])
+def test_even_honest_probabilities_show_an_error_and_chance_says_how_much(n: int) -> None:
+    """Over many draws of labels with the probabilities that are claimed."""
+    found, told = [], []
+    for seed in range(200):
+        logits, labels = honest(n, seed)
+        probabilities = softmax(logits)
+        found.append(expected_calibration_error(probabilities, labels))
+        told.append(calibration_error_by_chance(reliability(probabilities, labels), n))
+    assert np.mean(told) == pytest.approx(np.mean(found), rel=0.05)
+
+
+def test_whoever_is_sure_and_right_shows_no_error_by_chance() -> None:
+    assert calibration_error_by_chance([ReliabilityBin(1.0, 1.0, 1.0)], 100) == 0
 
 
 def test_the_calibration_error_of_a_hand_made_case() -> None:
