@@ -218,6 +218,6 @@ def test_nothing_of_an_image_or_its_sender_is_kept_or_told(target: Target) -> No
     place = [str(number) for number in PRIVATE_PLACE]
     secrets = [FILE_NAME, PRIVATE_WORDS, ADDRESS, "127.0.0.1", *place, *picture_bytes(photo)]
     assert [secret for secret in secrets if secret in told] == []
-    assert '"status": 422' in told
-    assert '"status": 200' in told
+    assert '"status":422' in told
+    assert '"status":200' in told
     assert list(target.temporary.iterdir()) == []
