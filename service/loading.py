@@ -8,6 +8,7 @@ from service.bundles import Bundle, SigningKeyError, TrustedSigners, find_bundle
 from service.classifier import Classifier, OnnxClassifier
 from service.cores import usable_cores
 from service.errors import BundleError, InferenceFailed
+from service.memory import give_back
 from service.providers.lone import MOST_THREADS
 from service.providers.options import ProviderOptions
 from service.settings import Settings, flag, variable
@@ -35,6 +36,7 @@ def load_classifier(settings: Settings) -> Classifier:
             f"{bundle.model_path} gives no finite logits when it is warmed up; "
             f"export the bundle again"
         ) from error
+    give_back()
     classifier.widen()
     return classifier
 

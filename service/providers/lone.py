@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from service.giving_way import give_way
+from service.memory import give_back
 from service.providers.runners import Batch, Outputs, Runner
 
 MOST_THREADS: Final = 4
@@ -57,3 +58,4 @@ class LoneRunner:
             self._wide = build()
         except Exception:  # noqa: BLE001  # whatever it is, images are labelled without it
             _LOG.exception("no second session for lone images; they take longer")
+        give_back()
