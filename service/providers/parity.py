@@ -61,7 +61,7 @@ def prove(runner: Runner, reference: Runner, spec: InputSpec, *, within: float) 
     """
     drawn = pictures(spec)
     expected = reference.run(drawn)
-    allowed = [within * max(1.0, float(np.abs(output).max())) for output in expected]
+    allowed = _allowed(expected, within)
     return max(
         _compare(runner.run(drawn), expected, allowed),
         _compare(runner.run(drawn[:1]), [output[:1] for output in expected], allowed),
@@ -79,8 +79,12 @@ def prove_one_by_one(runner: Runner, reference: Runner, spec: InputSpec) -> None
     """
     for picture in pictures(spec, len(_GRIDS)):
         expected = reference.run(picture[None])
-        allowed = [EXACT * max(1.0, float(np.abs(output).max())) for output in expected]
-        _compare(runner.run(picture[None]), expected, allowed)
+        _compare(runner.run(picture[None]), expected, _allowed(expected, EXACT))
+
+
+def _allowed(expected: list[NDArray[np.float32]], within: float) -> list[float]:
+    """Return how far each output may be off: a share of its largest number, or of 1."""
+    return [within * max(1.0, float(np.abs(output).max())) for output in expected]
 
 
 def _compare(
