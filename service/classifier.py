@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger(__name__)
 
+_RUN_SECONDS: Final = 0.05
+"""How long a run of several images should take on the CPU. What a run costs besides its images, a
+millisecond or so, is then hardly seen; more images would take more memory and answer later."""
+
+_FEWEST: Final = 2
+"""Images of a run all the same, where they may be: they share the reading of the weights."""
+
 
 class Classifier(Protocol):
     """Whatever turns pixels into logits; ``run`` may be called from several threads at once."""
@@ -41,6 +49,11 @@ class Classifier(Protocol):
     @property
     def provider(self) -> str:
         """Return what it runs on, as a metric's label: ``cpu``, ``cuda``, ``openvino``."""
+        ...
+
+    @property
+    def images_per_run(self) -> int:
+        """Return how many images a run should have at most."""
         ...
 
     def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -80,6 +93,7 @@ class OnnxClassifier:
         options = options or ProviderOptions()
         opened = open_runner(bundle, provider, intra_op_threads=intra_op_threads, options=options)
         self._runner, self.provider = opened.runner, opened.provider
+        self.images_per_run = options.max_batch
         self._lone_threads = options.lone_threads if self.provider == "cpu" else 1
         _LOG.info(
             "model %s/%s runs on %s (asked for: %s), intra-op threads: %d",
@@ -114,16 +128,30 @@ class OnnxClassifier:
         return evidence
 
     def warm_up(self, max_batch: int) -> None:
-        """Run batches, so that no request pays for a first time.
+        """Run batches, so that no request pays for a first time, and settle ``images_per_run``.
 
         The CPU has little to prepare, and one image and two show what it says: the first run of
-        many takes a tenth longer than later ones, and would be waited for at every start. Others
-        may compile something for each bucket of batch sizes.
+        many takes a tenth longer than later ones, and would be waited for at every start. A run
+        takes as long as its images do there, so it has no more than fit in ``_RUN_SECONDS``.
+        Others may compile something for each bucket of batch sizes, and gain by large ones.
         """
+        if self.provider != "cpu":
+            for size in bucket_sizes(max_batch):
+                self._timed(size)
+            self.images_per_run = max_batch
+            return
+        sizes = [size for size in (1, _FEWEST, 1) if size <= max_batch]
+        each = min(self._timed(size) / size for size in sizes)
+        self.images_per_run = min(max_batch, max(_FEWEST, int(_RUN_SECONDS / each)))
+        _LOG.info("up to %d images a run, at %.1f ms each", self.images_per_run, 1e3 * each)
+
+    def _timed(self, size: int) -> float:
+        """Return how many seconds a run of so many black images takes."""
         spec = self.manifest.input
-        sizes = bucket_sizes(max_batch)
-        for size in sizes[:2] if self.provider == "cpu" else sizes:
-            self.run(np.zeros((size, spec.height, spec.width, spec.channels), np.uint8))
+        batch = np.zeros((size, spec.height, spec.width, spec.channels), np.uint8)
+        started = time.perf_counter()
+        self.run(batch)
+        return time.perf_counter() - started
 
     def widen(self) -> threading.Thread | None:
         """Have a session for lone images built, where one was asked for, in a thread of its own."""

@@ -114,7 +114,7 @@ class Labeller:
         self._batcher = Batcher(
             classifier,
             max_queue=settings.max_queue,
-            max_batch=settings.max_batch,
+            max_batch=min(settings.max_batch, classifier.images_per_run),
             workers=runs_at_once(classifier.provider, shared.workers),
             observer=self._queue,
             executor=shared.lend_inference(),

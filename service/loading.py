@@ -8,7 +8,7 @@ from service.bundles import Bundle, SigningKeyError, TrustedSigners, find_bundle
 from service.classifier import Classifier, OnnxClassifier
 from service.cores import usable_cores
 from service.errors import BundleError, InferenceFailed
-from service.memory import give_back
+from service.memory import giving_back
 from service.providers.lone import MOST_THREADS
 from service.providers.options import ProviderOptions
 from service.settings import Settings, flag, variable
@@ -26,17 +26,17 @@ def load_classifier(settings: Settings) -> Classifier:
         bundle = load_bundle(settings.bundles / settings.model, trusted=trusted_signers(settings))
     else:
         bundle = choose_bundle(known_bundles(settings), settings)
-    classifier = OnnxClassifier(
-        bundle, provider=settings.provider, options=provider_options(settings)
-    )
-    try:
-        classifier.warm_up(settings.max_batch)
-    except InferenceFailed as error:
-        raise BundleError(
-            f"{bundle.model_path} gives no finite logits when it is warmed up; "
-            f"export the bundle again"
-        ) from error
-    give_back()
+    with giving_back():
+        classifier = OnnxClassifier(
+            bundle, provider=settings.provider, options=provider_options(settings)
+        )
+        try:
+            classifier.warm_up(settings.max_batch)
+        except InferenceFailed as error:
+            raise BundleError(
+                f"{bundle.model_path} gives no finite logits when it is warmed up; "
+                f"export the bundle again"
+            ) from error
     classifier.widen()
     return classifier
 

@@ -118,7 +118,7 @@ class Settings(BaseSettings):
     decode_threads: int = Field(
         0, ge=0, le=1024, description="Threads that decode images; 0 is one per usable core."
     )
-    max_batch: int = Field(8, ge=1, le=4096, description="Images in one run of the session.")
+    max_batch: int = Field(16, ge=1, le=4096, description="Most images in one run of the session.")
     max_queue: int = Field(
         256, ge=1, le=1_000_000, description="Decoded images that may wait for the session."
     )

@@ -138,6 +138,10 @@ class Gated:
     def provider(self) -> str:
         return self._behind.provider
 
+    @property
+    def images_per_run(self) -> int:
+        return self._behind.images_per_run
+
     def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         self.images_run += len(batch)
         assert self._loop is not None

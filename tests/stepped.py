@@ -56,6 +56,7 @@ class ToyClassifier:
     """Gives each image its own number as logits, and fails as the image's kind says."""
 
     provider = "toy"
+    images_per_run = 1024
 
     def __init__(self) -> None:
         self.manifest: Manifest = manifest_of(b"toy", labels=labels_of(2), height=1, width=1)

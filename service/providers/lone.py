@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from service.giving_way import give_way
-from service.memory import give_back
+from service.memory import giving_back
 from service.providers.runners import Batch, Outputs, Runner
 
 MOST_THREADS: Final = 4
@@ -54,8 +54,8 @@ class LoneRunner:
 
     def _widen(self, build: Callable[[], Runner]) -> None:
         give_way()  # the session's own threads inherit it
-        try:
-            self._wide = build()
-        except Exception:  # noqa: BLE001  # whatever it is, images are labelled without it
-            _LOG.exception("no second session for lone images; they take longer")
-        give_back()
+        with giving_back():
+            try:
+                self._wide = build()
+            except Exception:  # noqa: BLE001  # whatever it is, images are labelled without it
+                _LOG.exception("no second session for lone images; they take longer")

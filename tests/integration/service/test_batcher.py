@@ -38,6 +38,7 @@ class BrokenClassifier:
     """A classifier that ends with an exception which no future can carry."""
 
     provider = "toy"
+    images_per_run = 1024
 
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest

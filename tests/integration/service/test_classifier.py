@@ -85,7 +85,9 @@ def test_a_batch_of_another_shape_is_refused_before_it_runs(tmp_path: Path, batc
         classifier.run(batch)
 
 
-@pytest.mark.parametrize(("provider", "warmed"), [("cpu", [1, 2]), ("openvino", [1, 2, 4, 8, 12])])
+@pytest.mark.parametrize(
+    ("provider", "warmed"), [("cpu", [1, 2, 1]), ("openvino", [1, 2, 4, 8, 12])]
+)
 def test_warm_up_runs_what_has_something_to_prepare(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str, warmed: list[int]
 ) -> None:
@@ -101,6 +103,45 @@ def test_warm_up_runs_what_has_something_to_prepare(
     monkeypatch.setattr(classifier, "run", counting_run)
     classifier.warm_up(12)
     assert sizes == warmed
+
+
+@pytest.mark.parametrize(
+    ("provider", "each", "asked", "settled"),
+    [
+        ("cpu", 0.003, 64, 16),
+        ("cpu", 0.003, 8, 8),
+        ("cpu", 0.02, 16, 2),
+        ("cpu", 0.09, 16, 2),
+        ("cpu", 0.09, 1, 1),
+        ("openvino", 0.09, 16, 16),
+    ],
+    ids=["small", "bound", "large", "slow", "one", "other"],
+)
+def test_a_run_on_the_cpu_has_as_many_images_as_fit_in_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    provider: str, each: float, asked: int, settled: int,
+) -> None:  # fmt: skip
+    classifier = OnnxClassifier(write_bundle(tmp_path), provider="cpu")
+    monkeypatch.setattr(classifier, "provider", provider)
+    clock = SlowClock(each)
+    monkeypatch.setattr("service.classifier.time.perf_counter", clock.now)
+    monkeypatch.setattr(classifier, "run", clock.run)
+    classifier.warm_up(asked)
+    assert classifier.images_per_run == settled
+
+
+class SlowClock:
+    """Runs that take so long an image, and the first ten times as long."""
+
+    def __init__(self, each: float) -> None:
+        self._each, self._time, self._runs = each, 0.0, 0
+
+    def now(self) -> float:
+        return self._time
+
+    def run(self, batch: Batch) -> None:
+        self._time += len(batch) * self._each * (1 if self._runs else 10)
+        self._runs += 1
 
 
 @pytest.mark.parametrize(

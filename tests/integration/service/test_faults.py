@@ -46,6 +46,10 @@ class Faulty:
     def provider(self) -> str:
         return self._behind.provider
 
+    @property
+    def images_per_run(self) -> int:
+        return self._behind.images_per_run
+
     def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         logits = self._behind.run(batch)
         if self._chance.random() >= self._share:

@@ -36,6 +36,29 @@ async def test_a_full_queue_answers_503_with_retry_after(settings: Settings, png
     assert served.value("rotulo_rejections_total", reason="overloaded") == 1
 
 
+class Pairwise(Gated):
+    """A classifier that wants two images a run."""
+
+    images_per_run = 2
+
+
+async def test_a_run_has_no_more_images_than_the_model_wants(
+    settings: Settings, png: bytes
+) -> None:
+    async with Pairwise.running(settings) as (served, gated):
+        first = asyncio.create_task(served.client.post("/v1/labels", content=png, headers=PNG))
+        await gated.began.wait()
+        others = [
+            asyncio.create_task(served.client.post("/v1/labels", content=png, headers=PNG))
+            for _ in range(settings.max_batch)
+        ]
+        await served.waiting(settings.max_batch)
+        gated.gate.set()
+        answers = await asyncio.gather(first, *others)
+    assert {answer.status_code for answer in answers} == {200}
+    assert served.value("rotulo_batch_size_count") == 1 + settings.max_batch / 2
+
+
 async def test_images_in_flight_are_bounded(settings: Settings, png: bytes) -> None:
     tight = settings.model_copy(update={"max_images_in_flight": 1})
     async with Gated.running(tight) as (served, gated):

@@ -27,6 +27,7 @@ class Answers:
     fails: bool = False
     manifest = manifest_of(b"graph")
     provider = "cpu"
+    images_per_run = 1024
 
     def __post_init__(self) -> None:
         self.asked: list[int] = []

@@ -3,9 +3,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from service.memory import give_back
+from service.memory import giving_back
 
-BLOCK, BLOCKS = 64 * 1024, 2000
+SMALL, LARGE, BYTES = 16 * 1024, 1024 * 1024, 128 * 1024 * 1024
 
 
 def resident_bytes() -> int:
@@ -13,11 +13,25 @@ def resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_what_was_freed_below_what_is_kept_goes_back_to_the_system() -> None:
-    blocks = [bytearray(BLOCK) for _ in range(BLOCKS)]
-    kept = blocks[-1]
-    del blocks
-    before = resident_bytes()
-    give_back()
-    assert before - resident_bytes() > BLOCK * BLOCKS / 2
-    assert len(kept) == BLOCK
+def allocate(size: int) -> list[bytearray]:
+    return [bytearray(size) for _ in range(BYTES // size)]
+
+
+def test_what_was_freed_below_what_is_kept_goes_back_at_the_end() -> None:
+    with giving_back():
+        blocks = allocate(SMALL)
+        kept = blocks[-1]
+        del blocks
+        before = resident_bytes()
+    assert before - resident_bytes() > BYTES / 2
+    assert len(kept) == SMALL
+
+
+def test_a_tensor_goes_back_at_once() -> None:
+    with giving_back():
+        blocks = allocate(LARGE)
+        before = resident_bytes()
+        kept = blocks[-1]
+        del blocks
+        assert before - resident_bytes() > BYTES / 2
+    assert len(kept) == LARGE

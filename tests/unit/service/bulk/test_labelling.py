@@ -26,6 +26,7 @@ class Unsteady:
     """A runtime whose sums come out a bit differently in a batch."""
 
     provider = "cpu"
+    images_per_run = 1024
 
     def __init__(self, behind: Classifier) -> None:
         self._behind = behind
