@@ -7,7 +7,10 @@ validation images and on kinds of pictures that belong to no class. FILE.npz hol
 `x` [N, H, W, C] of the model's size; the other kinds are drawn here from a seed, or cut from the
 two photos that scikit-learn ships. The table goes to `bench/unknown.md`.
 
-A false accept is an unknown picture that scores no lower than 95 % of validation do.
+A false accept is an unknown picture that scores no lower than 95 % of validation do. The method
+`outliers` learns from such pictures: those of the file are each judged by a probe that was fitted
+without them, the drawn ones by a probe that was shown others of their kind, and the pieces of
+photos by one that was shown none.
 """
 
 from collections.abc import Callable
@@ -16,36 +19,33 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import numpy as np
-import tensorflow as tf
 import typer
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
 from rich.console import Console
 from sklearn.datasets import load_sample_images
 from sklearn.metrics import roc_auc_score
 
+from service.contract import InputSpec
 from training.calibration import softmax
-from training.data import Split, Splits
-from training.familiarity import (
-    COVERAGE,
-    FITTED_ON,
-    METHODS,
-    Reference,
-    fit_reference,
-    with_features,
-)
-from training.fit import load_model, splits_of
+from training.data import Splits
+from training.drawn import drawn, sized
+from training.familiarity import METHODS, Reference, fit_reference
+from training.fit import splits_of
+from training.labelled import input_of
+from training.others import read_others
 from training.run import Run
 from training.settings import TrainingSettings
-from training.views import logits_of
+from training.teaching import COVERAGE, Seen, Shown, drawn_for, eyes, sample_of
 
 RESULTS: Final = Path(__file__).with_name("unknown.md")
 DRAWN: Final = 400
 SCORE: Final = "largest probability"
-TOGETHER: Final = "energy"
-SEED: Final = 0
+TOGETHER: Final = "outliers"
+CROPS: Final = "pieces of two photos"
+SEED: Final = 1000
 Pictures = NDArray[np.uint8]
-Way = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Way = Callable[[Seen], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,51 +61,54 @@ def main(
     run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
     *,
     pictures: Annotated[
-        Path | None, typer.Option(help="Unknown pictures of the model's size, as `x`.")
-    ] = None,
+        Path, typer.Option(help="Pictures of other things: a folder, or .npz with `x`.")
+    ],
     out: Annotated[Path, typer.Option(help="Where the table goes.")] = RESULTS,
 ) -> None:
     """Measure and write the table."""
     opened = Run.open(run)
     splits = splits_of(opened, TrainingSettings())
-    side = splits.validation.images.shape[1]
-    kinds = {name: draw(side) for name, draw in DRAWINGS.items()}
-    if pictures:
-        kinds[pictures.stem] = np.load(pictures)["x"]
-    scores = score(opened, splits, kinds)
+    spec = input_of(opened)
+    kinds = drawn(spec, DRAWN, SEED) | {
+        CROPS: _crops(spec),
+        pictures.stem: read_others(pictures, spec),
+    }
+    scores = score(opened, splits, kinds, pictures.stem)
     out.write_text(_table(opened, scores, len(splits.validation)))
     Console().print(out.read_text(), markup=False, soft_wrap=True)
 
 
-def score(run: Run, splits: Splits, kinds: dict[str, Pictures]) -> list[Scores]:
-    """Every way's scores of validation and of each kind."""
-    model, views = load_model(run), run.config.recipe.views
-    both, classes = with_features(model), model.output_shape[-1]
-    sample = _first(splits.train)
-    train = logits_of(both, views, sample.images)
-    known = logits_of(both, views, splits.validation.images)
-    unknown = {name: logits_of(both, views, images) for name, images in kinds.items()}
-    ways = {SCORE: _largest(classes, run.read("calibration.json")["temperature"])}
-    for method in METHODS:
-        reference = fit_reference(method, train[:, classes:], sample.labels)
-        ways[method] = _by(reference, classes)
-    return [
-        Scores(name, way(known), {kind: way(rows) for kind, rows in unknown.items()})
+def score(run: Run, splits: Splits, kinds: dict[str, Pictures], own: str) -> list[Scores]:
+    """Every way's scores of validation and of each kind; `own` is the kind from the file."""
+    see = eyes(run)
+    sample = sample_of(splits.train, SEED)
+    train, known = see(sample.images), see(splits.validation.images)
+    unknown = {name: see(images) for name, images in kinds.items()}
+    largest = _largest(run.read("calibration.json")["temperature"])
+    ways = {SCORE: largest} | {
+        method: _by(fit_reference(method, train.features, sample.labels)) for method in METHODS
+    }
+    scores = [
+        Scores(name, way(known), {kind: way(seen) for kind, seen in unknown.items()})
         for name, way in ways.items()
     ]
+    return [*scores, _taught(Shown(train, see(drawn_for(run)), unknown[own]), known, unknown, own)]
 
 
-def _largest(classes: int, temperature: float) -> Way:
-    return lambda rows: softmax(rows[:, :classes], temperature).max(axis=1)
+def _taught(shown: Shown, known: Seen, unknown: dict[str, Seen], own: str) -> Scores:
+    """Scores of probes, from 0 on where `COVERAGE` of the known are."""
+    way = _by(shown.reference(SEED))
+    threshold = np.float32(np.quantile(way(known), 1 - COVERAGE))
+    scores = {kind: way(seen) - threshold for kind, seen in unknown.items()}
+    return Scores(TOGETHER, way(known) - threshold, scores | {own: shown.left_out(known, SEED)})
 
 
-def _by(reference: Reference, classes: int) -> Way:
-    def way(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        features, logits = tf.constant(rows[:, classes:]), tf.constant(rows[:, :classes])
-        scores: NDArray[np.float32] = reference.score(features, logits).numpy()
-        return scores
+def _largest(temperature: float) -> Way:
+    return lambda seen: softmax(seen.logits, temperature).max(axis=1)
 
-    return way
+
+def _by(reference: Reference) -> Way:
+    return lambda seen: seen.scored(reference)
 
 
 def false_accepts(known: NDArray[np.float32], unknown: NDArray[np.float32]) -> float:
@@ -129,57 +132,7 @@ def auroc(known: NDArray[np.float32], unknown: NDArray[np.float32]) -> float:
     return float(roc_auc_score(truth, np.r_[known, unknown]))
 
 
-def _first(split: Split) -> Split:
-    places = np.random.default_rng(SEED).choice(len(split), min(FITTED_ON, len(split)), False)  # noqa: FBT003 - NumPy's own order
-    return Split(split.images[places], split.labels[places])
-
-
-def _noise(side: int) -> Pictures:
-    draw = np.random.default_rng(SEED)
-    return draw.integers(0, 256, (DRAWN, side, side, 3), dtype=np.uint8)
-
-
-def _shades(side: int) -> Pictures:
-    """Soft shapes without an object: what is left of a blurred background."""
-    draw = np.random.default_rng(SEED)
-    small = draw.integers(0, 256, (DRAWN, 4, 4, 3), dtype=np.uint8)
-    return np.stack([_sized(Image.fromarray(cells), side) for cells in small])
-
-
-def _text(side: int) -> Pictures:
-    """Pages: dark lines of words on light paper, and the other way round."""
-    draw = np.random.default_rng(SEED)
-    pages = []
-    for _ in range(DRAWN):
-        ink, paper = draw.integers(0, 90, 3), draw.integers(200, 256, 3)
-        if draw.random() < 0.25:  # noqa: PLR2004 - a quarter of the pages are light on dark
-            ink, paper = paper, ink
-        page = Image.new("RGB", (160, 160), tuple(int(part) for part in paper))
-        pen = ImageDraw.Draw(page)
-        for line in range(0, 160, 12):
-            words = "".join(draw.choice(list("abcdefghij klmnopqrstuv"), 26))
-            pen.text((int(draw.integers(0, 12)), line), words, tuple(int(part) for part in ink))
-        pages.append(_sized(page, side))
-    return np.stack(pages)
-
-
-def _drawings(side: int) -> Pictures:
-    """Charts and icons: flat shapes in a few colours."""
-    draw = np.random.default_rng(SEED)
-    made = []
-    for _ in range(DRAWN):
-        sheet = Image.new("RGB", (128, 128), tuple(int(part) for part in draw.integers(0, 256, 3)))
-        pen = ImageDraw.Draw(sheet)
-        for _ in range(int(draw.integers(2, 7))):
-            corner, size = draw.integers(0, 100, 2), draw.integers(10, 70, 2)
-            box = (*(int(c) for c in corner), *(int(c) for c in corner + size))
-            colour = tuple(int(part) for part in draw.integers(0, 256, 3))
-            (pen.ellipse if draw.random() < 0.5 else pen.rectangle)(box, colour)  # noqa: PLR2004 - a coin
-        made.append(_sized(sheet, side))
-    return np.stack(made)
-
-
-def _crops(side: int) -> Pictures:
+def _crops(spec: InputSpec) -> Pictures:
     """Pieces of a photo of a palace and of one of a flower."""
     draw = np.random.default_rng(SEED)
     photos = load_sample_images().images
@@ -189,21 +142,8 @@ def _crops(side: int) -> Pictures:
         size = int(draw.integers(96, min(photo.shape[:2])))
         top, left = (int(draw.integers(0, room - size + 1)) for room in photo.shape[:2])
         piece = Image.fromarray(photo[top : top + size, left : left + size])
-        pieces.append(_sized(piece, side))
+        pieces.append(sized(piece, spec))
     return np.stack(pieces)
-
-
-def _sized(image: Image.Image, side: int) -> Pictures:
-    return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR))
-
-
-DRAWINGS: Final[dict[str, Callable[[int], Pictures]]] = {
-    "noise": _noise,
-    "soft shades": _shades,
-    "pages of text": _text,
-    "flat drawings": _drawings,
-    "pieces of two photos": _crops,
-}
 
 
 def _table(run: Run, scores: list[Scores], known: int) -> str:

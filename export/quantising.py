@@ -28,9 +28,10 @@ from service.contract import MANIFEST_FILE, MODEL_FILE, Familiarity, Figure, Man
 from service.cores import usable_cores
 from training.data import Splits
 from training.evaluate import Evaluation, LogitsOf
-from training.familiarity import COVERAGE, REVIEWED, read_reference
+from training.familiarity import read_reference
 from training.fit import calibration_record, load_model
 from training.run import Run
+from training.teaching import COVERAGE, REVIEWED
 
 # Training images that the ranges of activations are found on.
 SAMPLE = 512

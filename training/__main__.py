@@ -24,7 +24,7 @@ from training.terminal import Json, RunFolder, console, print_json
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
-Method = Literal["energy", "neighbours", "relative"]
+Method = Literal["energy", "neighbours", "relative", "outliers"]
 
 app.command("list")(list_recipes)
 for command in (data, explore, augmentations, fit, grid, pair, search, evaluate, compare, report):
@@ -40,22 +40,44 @@ def familiarity(
         Path | None,
         typer.Option(help="For a run fitted on all images: one like it fitted on `train`."),
     ] = None,
+    others: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="For `outliers`: a folder of pictures of other things, or .npz with `x`; may be "
+            "given again."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Teach a finished run to tell pictures of other things; what it is exported with."""
-    from training.familiarity import RECORD_FILE, write_familiarity
+    if bool(others) != (method == "outliers"):
+        raise typer.BadParameter("--others goes with --method outliers, and that with --others")
+    import numpy as np
+
+    from training.familiarity import RECORD_FILE
+    from training.labelled import input_of
+    from training.others import read_others
     from training.run import Run
+    from training.teaching import OTHERS_FILE, write_familiarity
 
     opened = Run.open(run)
+    spec = input_of(opened)
+    pictures = np.concatenate([read_others(path, spec) for path in others]) if others else None
     other = Run.open(sibling) if sibling else None
-    write_familiarity(opened, TrainingSettings(), method, sibling=other)
+    write_familiarity(opened, TrainingSettings(), method, sibling=other, others=pictures)
     record = opened.read(RECORD_FILE)
+    left_out = opened.read(OTHERS_FILE) if others else {}
     if as_json:
-        print_json(record)
-    else:
+        print_json(record | left_out)
+        return
+    console.print(
+        f"{method}: accepts from {record['accept']:.4g}, reviews from "
+        f"{record['review']:.4g}; written to {opened.folder}"
+    )
+    if left_out:
         console.print(
-            f"{method}: accepts from {record['accept']:.4g}, reviews from "
-            f"{record['review']:.4g}; written to {opened.folder}"
+            f"Of the {left_out['others']} pictures {left_out['accepted']:.1%} are accepted by "
+            "probes that were not shown them."
         )
 
 

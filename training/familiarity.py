@@ -3,15 +3,17 @@
 A model says which of its classes a picture is most like, and is as sure of it for a picture of
 something else. A reference, taken from the features of training images, gives the graph a second
 output, the higher the more familiar. Thresholds are quantiles of validation images, which are all
-of known classes: nothing here is fitted to any kind of unknown picture.
+of known classes.
 
-Methods, compared on unknown pictures by `bench.unknown`:
+Methods, compared on unknown pictures by `bench.unknown`; all but the last are fitted to no kind of
+unknown picture:
 
 - `energy`: the logarithm of the sum of the logits' exponentials (Liu 2020, arXiv 2010.03759).
 - `neighbours`: the cosine to the k-th nearest training image (Sun 2022, arXiv 2204.06507), in the
   main directions of the features.
 - `relative`: the negative Mahalanobis distance to the nearest class, less the one to all of them
   (Ren 2021, arXiv 2106.09022), in the same directions.
+- `outliers`: a linear probe that was shown pictures of other things (`training.outliers`).
 """
 
 from collections.abc import Callable
@@ -24,30 +26,23 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from training.data import Split
 from training.errors import RunError
-from training.fit import load_model, splits_of
 from training.models.pair import PairModel
 from training.run import Run
-from training.settings import TrainingSettings
-from training.views import logits_of
 
-Method = Literal["energy", "neighbours", "relative"]
-METHODS: tuple[Method, ...] = get_args(Method)
+FittedMethod = Literal["energy", "neighbours", "relative"]
+Method = FittedMethod | Literal["outliers"]
+METHODS: tuple[FittedMethod, ...] = get_args(FittedMethod)
 Arrays = dict[str, NDArray[np.float32]]
 
 ARRAYS_FILE = "familiarity.npz"
 RECORD_FILE = "familiarity.json"
 
-# Directions that are kept of the features, training images that give them, and those that stay as
-# neighbours: together less than 2 MB in the bundle, for features of 1,280 numbers.
+# Directions that are kept of the features, and training images that stay as neighbours: together
+# less than 2 MB in the bundle, for features of 1,280 numbers.
 DIRECTIONS = 128
-FITTED_ON = 10_000
 NEIGHBOURS = 2_000
 NEAREST = 10
-# Shares of validation images that are accepted, and that are at least reviewed.
-COVERAGE = 0.95
-REVIEWED = 0.99
 # Added to variances, as a share of their mean, so that silent directions do not shout.
 RIDGE = 1e-3
 
@@ -83,7 +78,7 @@ def _features_layer(model: keras.Model) -> keras.Layer:
 
 
 def fit_reference(
-    method: Method, features: NDArray[np.float32], labels: NDArray[np.int64], *, seed: int = 0
+    method: FittedMethod, features: NDArray[np.float32], labels: NDArray[np.int64], *, seed: int = 0
 ) -> Reference:
     """The reference of training images, from their features [N, D] and labels [N]."""
     if method == "energy":
@@ -94,55 +89,6 @@ def fit_reference(
     return Reference(method, {**projection, **fitted})
 
 
-def write_familiarity(
-    run: Run, settings: TrainingSettings, method: Method, *, sibling: Run | None = None
-) -> None:
-    """Fit a finished run's reference and thresholds into `familiarity.npz` and `.json`.
-
-    A run fitted on all images has none left for thresholds; with `energy`, which needs no
-    reference, those of a sibling run can stand in.
-
-    Raises:
-        DataError: the data cannot be used.
-        RunError: the run is not finished or its model has no features; it was fitted on its
-            validation images too, and there is no sibling, or the method is not `energy`.
-    """
-    run.require_finished()
-    source, split = run, "validation"
-    if run.config.fitted_on == "all":
-        if sibling is None or method != "energy":
-            raise RunError(
-                f"{run.folder} was fitted on all images, so none can tell what is familiar; name "
-                "a sibling fitted on `train`, with the method energy"
-            )
-        source = sibling
-        split += f", by a sibling run of seed {sibling.config.seed} fitted without these images"
-    splits = splits_of(source, settings)
-    model, views = load_model(source), source.config.recipe.views
-    both, classes = with_features(model), model.output_shape[-1]
-    reference = Reference(method, {})
-    if method != "energy":
-        sample = _sample(splits.train, run.config.seed)
-        seen = logits_of(both, views, sample.images)
-        reference = fit_reference(method, seen[:, classes:], sample.labels, seed=run.config.seed)
-    known = logits_of(both, views, splits.validation.images)
-    scores = reference.score(tf.constant(known[:, classes:]), tf.constant(known[:, :classes]))
-    accept, review = np.quantile(scores.numpy(), [1 - COVERAGE, 1 - REVIEWED])
-    with (run.folder / ARRAYS_FILE).open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **reference.arrays)
-    run.write(
-        RECORD_FILE,
-        {
-            "method": method,
-            "accept": float(accept),
-            "review": float(review),
-            "coverage": float((scores.numpy() >= accept).mean()),
-            "n": len(splits.validation),
-            "split": split,
-        },
-    )
-
-
 def read_reference(run: Run) -> Reference | None:
     """The run's reference; None if none was fitted."""
     path: Path = run.folder / ARRAYS_FILE
@@ -150,12 +96,6 @@ def read_reference(run: Run) -> Reference | None:
         return None
     with np.load(path) as arrays:
         return Reference(run.read(RECORD_FILE)["method"], dict(arrays))
-
-
-def _sample(split: Split, seed: int) -> Split:
-    count = min(FITTED_ON, len(split))
-    places = np.random.default_rng(seed).choice(len(split), count, replace=False)
-    return Split(split.images[places], split.labels[places])
 
 
 def _projection(features: NDArray[np.float32]) -> Arrays:
@@ -201,10 +141,17 @@ def _whitening(centred: NDArray[np.float32]) -> NDArray[np.float32]:
     return whitening
 
 
-def _energy(_: Arrays, __: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+def energy(logits: tf.Tensor) -> tf.Tensor:
+    """The logarithm [N] of the sum of the exponentials of logits [N, classes]."""
     # Written out: tf2onnx turns `reduce_logsumexp` into ten nodes with a check for infinities.
     top = tf.reduce_max(logits, axis=1)
     return top + tf.math.log(tf.reduce_sum(tf.exp(logits - top[:, None]), axis=1))
+
+
+def _outliers(arrays: Arrays, features: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    weights = arrays["weights"][:, None]
+    seen = tf.matmul(features, weights[:-1])[:, 0]
+    return seen + weights[-1, 0] * energy(logits) + arrays["bias"][0]
 
 
 def _neighbours(arrays: Arrays, features: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
@@ -225,7 +172,8 @@ def _relative(arrays: Arrays, features: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
 
 Score = Callable[[Arrays, tf.Tensor, tf.Tensor], tf.Tensor]
 _SCORES: dict[Method, Score] = {
-    "energy": _energy,
+    "energy": lambda _, __, logits: energy(logits),
     "neighbours": _neighbours,
     "relative": _relative,
+    "outliers": _outliers,
 }

@@ -51,7 +51,7 @@ def read_labelled_set(run: Run, path: Path) -> LabelledSet:
             f"It knows {', '.join(label.id for label in data_set.classes)}.",
         )
     pictures = layout.halves.get("test") or layout.halves["train"]
-    split = _read(path, pictures, _input_of(run))
+    split = _read(path, pictures, input_of(run))
     split = Split(split.images, np.array([places[ids[label]] for label in split.labels], np.int64))
     digest = split_digest(split)
     if digest == data_set.test_sha256:
@@ -62,7 +62,8 @@ def read_labelled_set(run: Run, path: Path) -> LabelledSet:
     return LabelledSet(name, split, digest)
 
 
-def _input_of(run: Run) -> InputSpec:
+def input_of(run: Run) -> InputSpec:
+    """What pictures become before the run's network sees them."""
     recipe = run.config.recipe
     if not isinstance(recipe.data, str):
         return recipe.data.input

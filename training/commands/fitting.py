@@ -72,7 +72,7 @@ def fit(  # noqa: PLR0913 - each is a flag
     with JsonProgress() if as_json else BarProgress(console) as progress:
         fit_run(opened, settings, progress, watchers=watchers)
     if chosen.fit.head and fitted_on == "train":
-        from training.familiarity import write_familiarity
+        from training.teaching import write_familiarity
 
         write_familiarity(opened, settings, "neighbours")
     if as_json:

@@ -25,11 +25,12 @@ from tests.runs import recipe_of, write_random_weights, write_run
 from tests.unmeasured import unmeasured
 from training.data import Split, load_splits
 from training.errors import RunError
-from training.familiarity import METHODS, Method, read_reference, write_familiarity
+from training.familiarity import METHODS, Method, read_reference
 from training.fit import load_model
 from training.recipe import Airbench, Recipe, ResNet, TinyCnn, Views
 from training.run import Run
 from training.settings import TrainingSettings
+from training.teaching import write_familiarity
 from training.views import logits_of
 
 TITLE = LocalisedText(es="Colores", en="Colours")
@@ -91,12 +92,13 @@ def test_the_bundle_says_what_keras_says_and_holds_no_norm(
     assert between.count("Mul") == 0
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [*METHODS, "outliers"])
 def test_a_bundle_that_tells_the_familiar_says_of_it_what_tensorflow_says(
     method: Method, tmp_path: Path, many: TrainingSettings, validation: Split
 ) -> None:
     run = write_run(tmp_path / "run", recipe_of(TinyCnn(width=4), "flip"), validation=validation)
-    write_familiarity(run, many, method)
+    others = np.random.default_rng(3).integers(0, 256, (40, *validation.images.shape[1:]), np.uint8)
+    write_familiarity(run, many, method, others=others)
     manifest = export_to(run, tmp_path / "out", validation).bundle.manifest
 
     known, images = manifest.abstention.familiarity, validation.images

@@ -25,11 +25,12 @@ from service.contract import LocalisedText
 from tests.runs import recipe_of, write_run
 from training.calibration import fit_temperature
 from training.data import Split, Splits
-from training.familiarity import ARRAYS_FILE, RECORD_FILE, write_familiarity
+from training.familiarity import ARRAYS_FILE, RECORD_FILE
 from training.fit import splits_of
 from training.recipe import TinyCnn
 from training.run import Run
 from training.settings import TrainingSettings
+from training.teaching import write_familiarity
 
 WORDING = Wording(name="colours", title=LocalisedText(es="Colores", en="Colours"))
 RECIPE = recipe_of(TinyCnn(width=8), "flip")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -85,6 +86,23 @@ def test_the_head_alone_is_fitted_and_all_that_a_bundle_needs_is_there(run: Run)
     assert calibration["accuracy"] == 1.0
     assert calibration["temperature"] >= 1.0
     assert run.read("familiarity.json")["method"] == "neighbours"
+
+
+def test_pictures_of_other_things_teach_it_what_to_leave_alone(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = tmp_path / "otras"
+    others.mkdir()
+    for number in range(20):
+        (others / f"{number}.png").write_bytes(encode(noise(80, 80, seed=number), "PNG"))
+    taught = tmp_path / "run"
+    shutil.copytree(run.folder, taught)
+    arguments = (str(taught), "--method", "outliers", "--others", str(others))
+    assert call(training_command.main, "familiarity", *arguments, "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["method"], record["others"], record["accepted"]) == ("outliers", 20, 0.0)
+    assert call(training_command.main, "familiarity", *arguments) == 0
+    assert "0.0% are accepted by probes that were not shown them" in capsys.readouterr().out
 
 
 def test_a_fit_that_was_stopped_does_not_look_again(

@@ -7,7 +7,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from training.errors import RunError
-from training.familiarity import METHODS, Method, Reference, fit_reference, with_features
+from training.familiarity import METHODS, FittedMethod, Reference, fit_reference, with_features
 from training.models import build
 from training.recipe import TinyCnn
 
@@ -29,7 +29,7 @@ def score(reference: Reference, features: NDArray[np.float32]) -> NDArray[np.flo
 
 
 @pytest.mark.parametrize("method", ["neighbours", "relative"])
-def test_what_lies_where_no_class_does_is_less_familiar(method: Method) -> None:
+def test_what_lies_where_no_class_does_is_less_familiar(method: FittedMethod) -> None:
     reference = fit_reference(method, *near_centres(3000, seed=0))
     known = score(reference, near_centres(500, seed=1)[0])
     strange = np.random.default_rng(2).normal(0, 1, (500, 12)).astype(np.float32)
@@ -45,7 +45,7 @@ def test_energy_is_the_logarithm_of_the_sum_of_exponentials() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_score_is_one_finite_number_an_image_and_the_same_again(method: Method) -> None:
+def test_a_score_is_one_finite_number_an_image_and_the_same_again(method: FittedMethod) -> None:
     features, labels = near_centres(400, seed=0)
     first, second = (fit_reference(method, features, labels, seed=5) for _ in range(2))
     scores = score(first, features[:7])
@@ -55,7 +55,7 @@ def test_a_score_is_one_finite_number_an_image_and_the_same_again(method: Method
 
 
 @pytest.mark.parametrize("method", ["neighbours", "relative"])
-def test_a_direction_in_which_nothing_varies_breaks_nothing(method: Method) -> None:
+def test_a_direction_in_which_nothing_varies_breaks_nothing(method: FittedMethod) -> None:
     features, labels = near_centres(400, seed=0)
     features[:, 11] = 0
     assert np.isfinite(score(fit_reference(method, features, labels), features)).all()

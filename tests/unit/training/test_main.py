@@ -140,6 +140,8 @@ def test_a_run_that_is_not_finished_cannot_be_evaluated(
         ("fit", "tiny", "--epochs", "0"),
         ("fit", "tiny", "--on", "test"),
         ("fit", "tiny", "--seed", "-1"),
+        ("familiarity", "run", "--method", "outliers"),
+        ("familiarity", "run", "--others", "pictures"),
     ],
 )
 def test_what_was_not_understood_ends_with_exit_code_2(

@@ -9,13 +9,14 @@ import pytest
 
 from tests.runs import TINY, large_split, recipe_of, write_many_colours, write_run
 from training.errors import RunError
-from training.familiarity import read_reference, with_features, write_familiarity
+from training.familiarity import read_reference, with_features
 from training.fit import load_model
 from training.pairing import pair
 from training.recipe import Airbench, Pair
 from training.report import gather, render
 from training.run import Run
 from training.settings import TrainingSettings
+from training.teaching import write_familiarity
 
 pytestmark = pytest.mark.usefixtures("keras_policy")
 

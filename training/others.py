@@ -1,0 +1,44 @@
+"""Pictures of other things that somebody collected: what a model should learn to leave alone."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.contract import InputSpec
+from training.errors import DataError
+from training.layouts import Picture
+from training.own_images import decode_all
+
+ARRAYS: Final = ".npz"
+REMEDY: Final = "Name a folder of pictures, or an .npz file with pixels uint8 [N, H, W, C] as `x`."
+
+
+def read_others(path: Path, spec: InputSpec) -> NDArray[np.uint8]:
+    """Pictures uint8 [N, H, W, C]: all files below a folder as the service reads them, or `x`.
+
+    Raises:
+        DataError: there are none, a file is no image or damaged, or `x` is not of the model's size.
+    """
+    if path.suffix == ARRAYS and path.is_file():
+        return _read_arrays(path, spec)
+    files = sorted(file for file in path.rglob("*") if file.is_file() and file.name[0] != ".")
+    if not files:
+        raise DataError(path, "holds no pictures", REMEDY)
+    pictures = tuple(Picture(str(file), 0, file.read_bytes) for file in files)
+    return decode_all(path, pictures, spec)
+
+
+def _read_arrays(path: Path, spec: InputSpec) -> NDArray[np.uint8]:
+    expected = (spec.height, spec.width, spec.channels)
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            pixels: NDArray[np.uint8] = arrays["x"]
+    except (ValueError, KeyError, OSError) as error:
+        raise DataError(path, "cannot be read", REMEDY) from error
+    if pixels.dtype != np.uint8 or pixels.shape[1:] != expected or not len(pixels):
+        raise DataError(
+            path, f"holds {pixels.dtype} {list(pixels.shape)} and not uint8 [N, {expected}]", REMEDY
+        )
+    return pixels
