@@ -44,7 +44,7 @@ def scores_left_out(
     strength = _best_strength(known, np.concatenate([drawn, others]), seed)
     scores = np.empty(len(others), np.float32)
     order = np.random.default_rng(seed).permutation(len(others))
-    for part in np.array_split(order, PARTS):
+    for part in np.array_split(order, min(PARTS, len(others))):
         shown = np.concatenate([drawn, np.delete(others, part, axis=0)])
         probe = _fit(known, shown, strength)
         threshold = np.quantile(probe.decision_function(judges), 1 - coverage)

@@ -101,17 +101,18 @@ def write_familiarity(
             been given no pictures.
     """
     run.require_finished()
+    if method == "outliers":
+        _given(others)
     source, split = _judge(run, method, sibling)
     splits, see = splits_of(source, settings), eyes(source)
     sample, known = sample_of(splits.train, run.config.seed), see(splits.validation.images)
     left_out = {}
     if method == "outliers":
-        if others is None:
-            raise RunError("the method outliers has to be shown pictures of other things")
+        strange = _given(others)
         _require_same_features(run, see, sample.images)
-        shown = Shown(see(sample.images), see(drawn_for(run)), see(others))
+        shown = Shown(see(sample.images), see(drawn_for(run)), see(strange))
         reference = shown.reference(run.config.seed)
-        left_out = {"others": len(others), "accepted": shown.accepted(known, run.config.seed)}
+        left_out = {"others": len(strange), "accepted": shown.accepted(known, run.config.seed)}
     elif method == "energy":
         reference = Reference(method, {})
     else:
@@ -132,6 +133,7 @@ def write_familiarity(
             "split": split,
         },
     )
+    (run.folder / OTHERS_FILE).unlink(missing_ok=True)
     if left_out:
         run.write(OTHERS_FILE, left_out)
 
@@ -173,6 +175,12 @@ def _judge(run: Run, method: Method, sibling: Run | None) -> tuple[Run, str]:
     return sibling, (
         f"validation, by a sibling run of seed {sibling.config.seed} fitted without these images"
     )
+
+
+def _given(others: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    if others is None:
+        raise RunError("the method outliers has to be shown pictures of other things")
+    return others
 
 
 def _require_same_features(

@@ -49,3 +49,11 @@ def test_a_picture_left_out_is_judged_by_what_was_fitted_without_it() -> None:
     scores = scores_left_out(known, drawn, others, judges, coverage=0.95, seed=0)
     assert scores.shape == (len(others),)
     assert np.flatnonzero(scores >= 0).tolist() == [7]
+
+
+@pytest.mark.parametrize("count", [1, 2, PARTS + 1])
+def test_few_others_are_judged_too(count: int) -> None:
+    sides = cloud(100, 3, seed=0), cloud(40, -3, seed=1), cloud(count, -3, seed=2)
+    scores = scores_left_out(*sides, cloud(100, 3, seed=3), coverage=0.95, seed=0)
+    assert scores.shape == (count,)
+    assert (scores < 0).all()

@@ -54,6 +54,8 @@ def test_a_run_fitted_on_all_images_learns_by_a_sibling_that_sees_as_it_does(
         write_familiarity(whole, settings, "outliers", sibling=other, others=OTHERS)
     write_familiarity(whole, settings, "outliers", sibling=same, others=OTHERS)
     assert "sibling" in whole.read("familiarity.json")["split"]
+    write_familiarity(whole, settings, "energy", sibling=same)
+    assert not (whole.folder / "others.json").exists()
 
 
 def test_without_pictures_of_other_things_there_is_nothing_to_learn(
