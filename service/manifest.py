@@ -82,6 +82,9 @@ class Familiarity(_Part):
     The graph gives it as a second output, float32 ``[N]``, the higher the more familiar, in units
     of the ``method``. Below ``accept`` a person should look, below ``review`` the model does not
     know. ``coverage`` is the share of the ``n`` known images of ``split`` at or above ``accept``.
+
+    A method that was shown pictures of other things says of how many in ``others``, and in
+    ``others_accepted`` which share of them one accepts that was not shown them.
     """
 
     method: Sentence
@@ -90,6 +93,14 @@ class Familiarity(_Part):
     coverage: Fraction
     n: Count
     split: Sentence
+    others: Count | None = None
+    others_accepted: Fraction | None = None
+
+    @model_validator(mode="after")
+    def _others_are_judged(self) -> Self:
+        if (self.others is None) != (self.others_accepted is None):
+            raise ValueError("others and others_accepted are given together")
+        return self
 
     @model_validator(mode="after")
     def _review_is_below_accept(self) -> Self:

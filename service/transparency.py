@@ -200,7 +200,14 @@ def _decisions(manifest: Manifest, t: Catalogue) -> str:
         n=t.integer(known.n),
         coverage=t.percent(known.coverage),
     )
-    return f"{by_score} {by_familiarity}"
+    if known.others is None or known.others_accepted is None:
+        return f"{by_score} {by_familiarity}"
+    by_others = t.text(
+        "transparency.decisions.others",
+        n=t.integer(known.others),
+        accepted=t.percent(known.others_accepted),
+    )
+    return f"{by_score} {by_familiarity} {by_others}"
 
 
 def _limits(manifest: Manifest, t: Catalogue) -> tuple[str, ...]:

@@ -183,11 +183,19 @@ def manifest_of(  # noqa: PLR0913 - one argument for each fact that some test va
     )
 
 
-def knowing(manifest: Manifest, *, accept: float, review: float) -> Manifest:
+def knowing(
+    manifest: Manifest,
+    *,
+    accept: float,
+    review: float,
+    others: int | None = None,
+    others_accepted: float | None = None,
+) -> Manifest:
     """Return the manifest of a graph that also gives a familiarity."""
     known = Familiarity(
-        method="energy", accept=accept, review=review, coverage=0.95, n=5000, split="validation"
-    )
+        method="energy", accept=accept, review=review, coverage=0.95, n=5000, split="validation",
+        others=others, others_accepted=others_accepted,
+    )  # fmt: skip
     abstention = manifest.abstention.model_copy(update={"familiarity": known})
     return manifest.model_copy(update={"abstention": abstention})
 

@@ -58,7 +58,7 @@ def familiarity(
     from training.labelled import input_of
     from training.others import read_others
     from training.run import Run
-    from training.teaching import OTHERS_FILE, write_familiarity
+    from training.teaching import write_familiarity
 
     opened = Run.open(run)
     spec = input_of(opened)
@@ -66,17 +66,16 @@ def familiarity(
     other = Run.open(sibling) if sibling else None
     write_familiarity(opened, TrainingSettings(), method, sibling=other, others=pictures)
     record = opened.read(RECORD_FILE)
-    left_out = opened.read(OTHERS_FILE) if others else {}
     if as_json:
-        print_json(record | left_out)
+        print_json(record)
         return
     console.print(
         f"{method}: accepts from {record['accept']:.4g}, reviews from "
         f"{record['review']:.4g}; written to {opened.folder}"
     )
-    if left_out:
+    if others:
         console.print(
-            f"Of the {left_out['others']} pictures {left_out['accepted']:.1%} are accepted by "
+            f"Of the {record['others']} pictures {record['others_accepted']:.1%} are accepted by "
             "probes that were not shown them."
         )
 

@@ -26,8 +26,6 @@ from training.run import Run
 from training.settings import TrainingSettings
 from training.views import logits_of
 
-OTHERS_FILE = "others.json"
-
 # Shares of validation images that are accepted, and that are at least reviewed.
 COVERAGE = 0.95
 REVIEWED = 0.99
@@ -106,13 +104,14 @@ def write_familiarity(
     source, split = _judge(run, method, sibling)
     splits, see = splits_of(source, settings), eyes(source)
     sample, known = sample_of(splits.train, run.config.seed), see(splits.validation.images)
-    left_out = {}
+    left_out: dict[str, float] = {}
     if method == "outliers":
         strange = _given(others)
         _require_same_features(run, see, sample.images)
         shown = Shown(see(sample.images), see(drawn_for(run)), see(strange))
         reference = shown.reference(run.config.seed)
-        left_out = {"others": len(strange), "accepted": shown.accepted(known, run.config.seed)}
+        accepted = float((shown.left_out(known, run.config.seed) >= 0).mean())
+        left_out = {"others": len(strange), "others_accepted": accepted}
     elif method == "energy":
         reference = Reference(method, {})
     else:
@@ -131,11 +130,9 @@ def write_familiarity(
             "coverage": float((scores >= accept).mean()),
             "n": len(splits.validation),
             "split": split,
+            **left_out,
         },
     )
-    (run.folder / OTHERS_FILE).unlink(missing_ok=True)
-    if left_out:
-        run.write(OTHERS_FILE, left_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +154,6 @@ class Shown:
             self.known.rows, self.drawn.rows, self.others.rows, judges.rows,
             coverage=COVERAGE, seed=seed,
         )  # fmt: skip
-
-    def accepted(self, judges: Seen, seed: int) -> float:
-        """The share of the collected ones that a probe accepts which was not shown them."""
-        return float((self.left_out(judges, seed) >= 0).mean())
-
 
 def _judge(run: Run, method: Method, sibling: Run | None) -> tuple[Run, str]:
     """Whose validation images set the thresholds, and how that split is called."""

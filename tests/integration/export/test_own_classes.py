@@ -100,7 +100,7 @@ def test_pictures_of_other_things_teach_it_what_to_leave_alone(
     arguments = (str(taught), "--method", "outliers", "--others", str(others))
     assert call(training_command.main, "familiarity", *arguments, "--json") == 0
     record = json.loads(capsys.readouterr().out)
-    assert (record["method"], record["others"], record["accepted"]) == ("outliers", 20, 0.0)
+    assert (record["method"], record["others"], record["others_accepted"]) == ("outliers", 20, 0.0)
     assert call(training_command.main, "familiarity", *arguments) == 0
     assert "0.0% are accepted by probes that were not shown them" in capsys.readouterr().out
 

@@ -179,6 +179,11 @@ def test_a_model_that_knows_what_is_familiar_says_so(bundles: Path) -> None:
     assert "no se parece" not in without
     assert told.startswith(without)
     assert "95,0\u00a0% de 5.000 imágenes conocidas" in told
+    shown = knowing(plain, accept=1.0, review=0.0, others=1200, others_accepted=0.171)
+    assert record_of(shown, Settings(), t).decisions == (
+        f"{told} Para eso se le mostraron 1.200 imágenes de otras cosas; de imágenes como esas que "
+        "no hubiera visto, tomaría por conocidas 17,1\u00a0%."
+    )
 
 
 async def test_nobody_named_is_said_plainly(served: Served) -> None:

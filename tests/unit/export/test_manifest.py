@@ -13,6 +13,7 @@ from export.parity import Parity
 from export.policy import TITLES
 from export.wording import Wording
 from service.contract import LocalisedText, Manifest
+from tests.bundles import knowing
 from tests.colours import CLASSES, TINY, colour_split
 from training.evaluate import Evaluation, measure
 from training.run import Beginning, Run, RunConfig
@@ -110,6 +111,27 @@ def test_the_card_tells_the_figures_in_both_languages(
     assert "| 98.75 % |" in card
     assert "| green | 100.0 % | 95.0 % | 97.4 % | 20 |" in card
     assert "Most frequent errors: green called blue (1)." in card
+
+
+def test_the_card_tells_what_a_model_was_shown_of_other_things(
+    run: Run, evaluation: Evaluation, tmp_path: Path
+) -> None:
+    def card_of(manifest: Manifest) -> str:
+        write_card(tmp_path, manifest, run, evaluation)
+        return (tmp_path / "MODEL_CARD.md").read_text("utf-8")
+
+    plain = manifest_of_run(run)
+    assert "It was never shown any" in card_of(plain)
+    assert "`familiarity`" not in card_of(plain)
+    energy = card_of(knowing(plain, accept=4.5, review=3.25))
+    assert "It was never shown any" in energy
+    assert "`familiarity` (energy)" in energy
+    assert "From 4.5 on it changes nothing" in energy
+    assert "95.0 % of 5000 known images" in energy
+    shown = card_of(knowing(plain, accept=1, review=0, others=785, others_accepted=0.171))
+    assert "never shown" not in shown
+    assert "shown 785 collected pictures" in shown
+    assert "17.1 % lie above the first threshold" in shown
 
 
 def test_shares_are_written_as_their_readers_do() -> None:

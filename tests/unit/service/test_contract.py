@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from service.contract import Manifest
-from tests.bundles import manifest_of
+from service.contract import Familiarity, Manifest
+from tests.bundles import knowing, manifest_of
 
 
 def as_json(**changes: Any) -> dict[str, Any]:
@@ -146,3 +146,12 @@ def test_the_contract_loads_no_web_framework_no_runtime_and_no_trainer(root: Pat
         [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("half", [{"others": 3}, {"others_accepted": 0.1}])
+def test_what_a_method_was_shown_is_told_with_how_it_judges_such(half: dict[str, float]) -> None:
+    known = knowing(manifest_of(b"graph"), accept=1.0, review=0.0)
+    familiarity = known.abstention.familiarity
+    assert familiarity is not None
+    with pytest.raises(ValidationError, match="given together"):
+        Familiarity.model_validate(familiarity.model_dump() | half)

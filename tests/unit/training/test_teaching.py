@@ -33,7 +33,7 @@ def test_a_run_that_was_shown_others_tells_them_from_its_own(
     record, reference = run.read("familiarity.json"), read_reference(run)
     assert reference is not None
     assert (record["method"], record["split"]) == ("outliers", "validation")
-    assert run.read("others.json") == {"others": 40, "accepted": 0.0}
+    assert (record["others"], record["others_accepted"]) == (40, 0.0)
     see = eyes(run)
     assert (see(OTHERS[40:]).scored(reference) < record["accept"]).all()
     own = see(large_split(200, seed=9).images).scored(reference)
@@ -55,7 +55,7 @@ def test_a_run_fitted_on_all_images_learns_by_a_sibling_that_sees_as_it_does(
     write_familiarity(whole, settings, "outliers", sibling=same, others=OTHERS)
     assert "sibling" in whole.read("familiarity.json")["split"]
     write_familiarity(whole, settings, "energy", sibling=same)
-    assert not (whole.folder / "others.json").exists()
+    assert "others" not in whole.read("familiarity.json")
 
 
 def test_without_pictures_of_other_things_there_is_nothing_to_learn(
