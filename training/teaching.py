@@ -155,6 +155,7 @@ class Shown:
             coverage=COVERAGE, seed=seed,
         )  # fmt: skip
 
+
 def _judge(run: Run, method: Method, sibling: Run | None) -> tuple[Run, str]:
     """Whose validation images set the thresholds, and how that split is called."""
     if run.config.fitted_on == "train":
