@@ -170,6 +170,7 @@ class Failing:
 
     def __init__(self, behind: Classifier, error: BaseException) -> None:
         self.manifest, self.provider, self._error = behind.manifest, behind.provider, error
+        self.images_per_run = behind.images_per_run
 
     def run(self, batch: object) -> NDArray[np.float32]:
         raise self._error
