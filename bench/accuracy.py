@@ -145,7 +145,7 @@ def _line(row: Row, machines: list[str]) -> str:
         str(row.runs),
         f"{row.parameters:,}",
         _epochs(row),
-        f"{mean(row.seconds) / 60:.1f} min",
+        f"{mean(row.seconds) / 60:.1f} min" if any(row.epochs) else "–",
         str(machines.index(row.machine) + 1),
     )
     return f"| {' | '.join(cells)} |"
@@ -176,6 +176,8 @@ def _mean(shares: tuple[float, ...]) -> str:
 
 def _epochs(row: Row) -> str:
     fit = row.recipe.fit
+    if fit.head and not fit.epochs:
+        return "head alone"
     planned = f" of {fit.planned_epochs}" if fit.planned_epochs else ""
     stopped = "" if min(row.epochs) == fit.epochs else f" ({mean(row.epochs):.0f} done)"
     return f"{fit.epochs}{planned}{stopped}"

@@ -3,6 +3,7 @@
 Tan 2019 (arXiv 1905.11946) fine-tunes EfficientNet-B0 to 98.1 % on CIFAR-10 at 224 pixels; the
 Lite variant (Liu 2020) has ReLU6 and no squeeze-and-excitation, and runs well on processors.
 
+    python -m training fit efficientnet-lite0-frozen
     python -m training fit efficientnet-lite0
     python -m training fit efficientnet-lite0-192 --begin-with RUN
 
@@ -14,8 +15,17 @@ What differs here, and why:
 - A small rate: with the batch norms folded, a rate of 0.02 kills the network in its first steps.
 """
 
-from training.recipe import Augmentation, EfficientNetLite, Fit, NesterovSgd, Recipe, Triangle
+from training.recipe import (
+    Augmentation,
+    EfficientNetLite,
+    Fit,
+    LogisticHead,
+    NesterovSgd,
+    Recipe,
+    Triangle,
+)
 from training.recipes import register
+from training.recipes.transfer import TRANSFER
 
 
 def _fine_tuned(
@@ -57,5 +67,17 @@ EFFICIENTNET_LITE0_192 = register(
         epochs=2,
         rate=0.002,
         schedule=Triangle(start=0.3, peak=0.1, end=0.01),
+    )
+)
+
+# What ImageNet's weights see of CIFAR-10 by themselves: `transfer`, on each image as it is.
+EFFICIENTNET_LITE0_FROZEN = register(
+    TRANSFER.model_copy(
+        update={
+            "name": "efficientnet-lite0-frozen",
+            "family": "efficientnet",
+            "summary": "Liu 2020: ImageNet weights as they are, at 160 pixels, and a new head",
+            "fit": TRANSFER.fit.model_copy(update={"head": LogisticHead(variants=1)}),
+        }
     )
 )

@@ -114,3 +114,12 @@ def test_a_run_that_began_with_another_is_a_row_that_says_so(tmp_path: Path) -> 
     names = [line.split("|")[1].strip() for line in page(tuple(gather(tmp_path))).splitlines()
              if line.startswith("| `")]  # fmt: skip
     assert sorted(names) == ["`mlp-sgd-relu-1`", "`mlp-sgd-relu-1`, after `mlp-sgd-relu-1`"]
+
+
+def test_a_run_that_fitted_a_head_alone_has_no_epochs(tmp_path: Path) -> None:
+    frozen = find_recipe("efficientnet-lite0-frozen")
+    write_finished(tmp_path, frozen, seed=0, validation=0.9)
+    (run,) = tmp_path.iterdir()
+    Run.open(run).write_history([])
+    (line,) = (line for line in page(tuple(gather(tmp_path))).splitlines() if "frozen" in line)
+    assert "| 90.00 % | – | 1 | 1,578,506 | head alone | – | 1 |" in line

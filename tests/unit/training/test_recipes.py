@@ -62,6 +62,7 @@ def test_the_families_of_the_study_are_whole() -> None:
         *("densenet-c03", "densenet-c05", "densenet-c07", "resnet-v1-104", "resnet-v2-155"),
         *("dense-224", "conv-224", "residual-224", "backbone-224"),
         *("resnet20", "resnet56", "vgg16-bn", "wrn-16-8", "wrn-28-10"),
+        *("efficientnet-lite0", "efficientnet-lite0-frozen"),
     }
 
 
