@@ -205,7 +205,8 @@ def test_why_waits_while_others_are_explained_to(visitor: Visitor) -> None:
 def test_the_csv_opens_in_a_chilean_spreadsheet_and_runs_nothing_there(visitor: Visitor) -> None:
     page = visitor.open()
     decide(page, "review", "abstain")
-    label(page, drawn("barco", FORMULA), drawn("avion"), BROKEN, done=2)
+    label(page, drawn("barco", FORMULA), done=1)  # decisions go by the order of the answers
+    label(page, drawn("avion"), BROKEN, done=2)
     correct(page, FORMULA, "gato", '+1; "dijo"')
     content = downloaded(page, "CSV para planilla")
     assert content.startswith(b"\xef\xbb\xbf")
@@ -249,7 +250,8 @@ def test_labels_are_copied_one_by_one_or_all_together(visitor: Visitor) -> None:
     page = visitor.open()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     decide(page, "accept", "abstain")
-    label(page, drawn("barco", FORMULA), drawn("avion"), done=2)
+    label(page, drawn("barco", FORMULA), done=1)
+    label(page, drawn("avion"), done=2)
     first = page.locator(".score-name").first.inner_text()
     page.get_by_role("button", name=f"Copiar {FORMULA}").click()
     expect(page.locator("#announcement")).to_have_text(f"Se copió «{first}».")
