@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Final
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ def _read_arrays(path: Path, spec: InputSpec) -> NDArray[np.uint8]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             pixels: NDArray[np.uint8] = arrays["x"]
-    except (ValueError, KeyError, OSError) as error:
+    except (ValueError, KeyError, OSError, BadZipFile) as error:
         raise DataError(path, "cannot be read", REMEDY) from error
     if pixels.dtype != np.uint8 or pixels.shape[1:] != expected or not len(pixels):
         raise DataError(

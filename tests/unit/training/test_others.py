@@ -64,7 +64,8 @@ def test_other_arrays_are_refused_by_name(tmp_path: Path, arrays: dict[str, obje
         read_others(path, SPEC)
 
 
-def test_a_file_that_is_no_archive_is_refused_by_name(tmp_path: Path) -> None:
-    (tmp_path / "others.npz").write_bytes(b"PK no archive")
+@pytest.mark.parametrize("content", [b"PK no archive", b"PK\x03\x04 cut off", b""])
+def test_a_file_that_is_no_archive_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "others.npz").write_bytes(content)
     with pytest.raises(DataError, match=r"others\.npz"):
         read_others(tmp_path / "others.npz", SPEC)
