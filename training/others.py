@@ -34,9 +34,9 @@ def read_others(path: Path, spec: InputSpec) -> NDArray[np.uint8]:
 def _read_arrays(path: Path, spec: InputSpec) -> NDArray[np.uint8]:
     expected = (spec.height, spec.width, spec.channels)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             pixels: NDArray[np.uint8] = arrays["x"]
-    except (ValueError, KeyError, OSError, BadZipFile) as error:
+    except (ValueError, TypeError, KeyError, OSError, EOFError, BadZipFile) as error:
         raise DataError(path, "cannot be read", REMEDY) from error
     if pixels.dtype != np.uint8 or pixels.shape[1:] != expected or not len(pixels):
         raise DataError(
