@@ -11,7 +11,7 @@ from typing import Literal
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 from numpy.typing import NDArray
 
 from training.pretrained import efficientnet_lite0_weights
@@ -105,6 +105,23 @@ class EfficientNetModel(keras.Model):
             layer.set_weights(folded(weights, convolution))
 
 
+@keras.saving.register_keras_serializable(package="rotulo")
+class ThinnedDepthwise(layers.DepthwiseConv2D):
+    """A depthwise convolution of stride 2 that fits as fast as one of stride 1 in bfloat16.
+
+    oneDNN has no kernel for the gradient of such a stride in bfloat16, and its reference takes two
+    fifths of a step. While fitting, every place is computed and every second one kept: the same
+    numbers where the sides are even, as elsewhere the padding begins at another pixel.
+    """
+
+    def call(self, inputs: keras.KerasTensor, *, training: bool = False) -> keras.KerasTensor:
+        """Convolve and add the bias; `inputs` are [N, H, W, C]."""
+        if not training or inputs.shape[1] % 2 or inputs.shape[2] % 2:
+            return super().call(inputs)
+        everywhere = ops.depthwise_conv(inputs, self.kernel, strides=1, padding="same")
+        return everywhere[:, 1::2, 1::2] + ops.cast(self.bias, everywhere.dtype)
+
+
 def blocks() -> Iterator[Block]:
     """The sixteen blocks, in order."""
     number, inputs = 0, STEM_WIDTH
@@ -166,7 +183,9 @@ def _unit(
     name = f"{convolution.name}_convolution"
     depthwise = convolution.kind == "depthwise"
     if depthwise:
-        layer = layers.DepthwiseConv2D(convolution.kernel, convolution.stride, "same", name=name)
+        # Where nothing before it learns no gradient passes, and the plain one is faster.
+        kind = ThinnedDepthwise if learns and convolution.stride == 2 else layers.DepthwiseConv2D
+        layer = kind(convolution.kernel, convolution.stride, "same", name=name)
     else:
         layer = layers.Conv2D(
             convolution.width, convolution.kernel, convolution.stride, "same",

@@ -9,7 +9,13 @@ from sklearn.datasets import load_sample_image
 from training import pretrained
 from training.errors import DataError
 from training.models import build
-from training.models.efficientnet import BLOCKS, blocks, convolutions, folded
+from training.models.efficientnet import (
+    BLOCKS,
+    ThinnedDepthwise,
+    blocks,
+    convolutions,
+    folded,
+)
 from training.recipe import EfficientNetLite
 
 # Places among ImageNet's thousand classes.
@@ -102,3 +108,30 @@ def test_other_weights_than_the_expected_ones_are_refused(monkeypatch: pytest.Mo
     monkeypatch.setattr(pretrained, "SHA256", "0" * 64)
     with pytest.raises(DataError, match=r"lite0-57934424\.pth: has the SHA-256"):
         pretrained.efficientnet_lite0_weights()
+
+
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("sides", [(8, 8), (16, 12), (7, 8), (9, 7)])
+def test_a_thinned_convolution_fits_what_the_plain_one_answers(
+    kernel: int, sides: tuple[int, int]
+) -> None:
+    keras.utils.set_random_seed(0)
+    layer = ThinnedDepthwise(kernel, 2, "same", bias_initializer="random_normal")
+    images = np.random.default_rng(1).normal(size=(2, *sides, 6)).astype(np.float32)
+    np.testing.assert_allclose(
+        layer(images, training=True), layer(images, training=False), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_only_blocks_that_learn_are_thinned() -> None:
+    assert [type(of) for of in strided(frozen_blocks=5)] == [
+        *[keras.layers.DepthwiseConv2D] * 2,
+        *[ThinnedDepthwise] * 2,
+    ]
+
+
+def strided(frozen_blocks: int) -> list[keras.layers.Layer]:
+    config = EfficientNetLite(resolution=32, frozen_blocks=frozen_blocks)
+    layers = build(config, (32, 32, 3), 4).layers
+    depthwise = (of for of in layers if isinstance(of, keras.layers.DepthwiseConv2D))
+    return [of for of in depthwise if of.strides == (2, 2)]
