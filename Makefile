@@ -148,7 +148,7 @@ $(DEV_VENV)/.locked: requirements/dev.txt requirements/build.txt | python
 $(OPENVINO_VENV)/.installed: pyproject.toml $(DEV_VENV)/.locked
 	@test -x $(OPENVINO_VENV)/bin/python || $(PYTHON) -m venv --clear $(OPENVINO_VENV)
 	@$(DEV)/uv pip install --quiet --python $(OPENVINO_VENV)/bin/python \
-		-e '.[openvino,postgres]' onnx pytest pytest-asyncio pytest-timeout
+		-e '.[openvino,postgres]' httpx hypothesis onnx pytest pytest-asyncio pytest-timeout
 	@touch $@
 
 # checkov alone: it pins too much to live with anything else. Beside it KServe's types, to be read.

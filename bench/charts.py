@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 OUR_COLOUR: Final = "#006FB3"
-THEIR_COLOURS: Final = ("#0A132D", "#E22C2C", "#7A7A7A", "#8A5A00", "#4B7F52")
+THEIR_COLOURS: Final = ("#0A132D", "#E22C2C", "#7A7A7A", "#8A5A00", "#4B7F52", "#5B2C83")
 BAR_COLOUR: Final = "#A8A8A8"
 INK: Final = "#0A132D"
 

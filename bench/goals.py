@@ -10,6 +10,7 @@ from typing import Final
 from bench.results import BodyKind, Loaded, Network
 
 OURS: Final = "rotulo"
+ACCELERATED: Final = "rotulo-openvino"
 NAIVE: Final = "naive-2"
 BUSY: Final = {"S": 32, "M": 32, "L": 8}
 """Connections at which throughput is compared, by kind of picture."""
@@ -21,6 +22,7 @@ MAX_ABOVE_ALONE_MS: Final = 0.6
 MAX_LIGHT_RATIO: Final = 1.1
 OVER_BEST: Final = {"float32": {"S": 1.0, "M": 1.4, "L": 2.5}, "int8": {"S": 1.0, "M": 1.0}}
 OVER_NAIVE: Final = 1.7
+ACCELERATED_OVER_BEST: Final = 2.5
 OF_LIMIT: Final[tuple[tuple[str, BodyKind, float], ...]] = (
     ("S", "raw", 0.90), ("M", "raw", 0.90), ("S", "form", 0.85), ("M", "form", 0.85),
     ("L", "raw", 0.75),
@@ -64,7 +66,7 @@ def best_peer(network: Network, kind: str) -> tuple[str, float] | None:
     found = [
         (one.title, value)
         for one in network.contestants
-        if one.name != OURS
+        if one.name not in {OURS, ACCELERATED}
         and (value := rate(find_load(network, one.name, None, kind, BUSY[kind])))
     ]
     return max(found, key=lambda pair: pair[1], default=None)
@@ -80,6 +82,16 @@ def _beside_peers(network: Network) -> Iterator[Goal]:
         best = best_peer(network, kind)
         if best:
             yield from _ratio(network, kind, best, wanted, "the best peer")
+    best = best_peer(network, "S")
+    fast = rate(find_load(network, ACCELERATED, "raw", "S", BUSY["S"]))
+    if best and fast and network.precision == "float32":
+        yield Goal(
+            "S at 32 connections on OpenVINO, against the best peer in float32",
+            f"≥ {ACCELERATED_OVER_BEST} ×",
+            f"{fast / best[1]:.2f} ×",
+            fast / best[1] >= ACCELERATED_OVER_BEST,
+            f"{fast:.0f}/s, {best[0]} {best[1]:.0f}/s",
+        )
     naive = rate(find_load(network, NAIVE, None, "M", BUSY["M"]))
     if naive and network.precision == "float32":
         naive_title = "two FastAPI workers"

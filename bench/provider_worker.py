@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
 from service.bundles import load_bundle
 from service.classifier import OnnxClassifier
@@ -64,6 +66,23 @@ def rate(classifier: OnnxClassifier, batch: int, threads: int, seconds: float) -
     return done / (time.perf_counter() - started)
 
 
+def shown(classifier: OnnxClassifier, images: str) -> NDArray[np.uint8]:
+    """Return the pictures of a NumPy file, or those that prove a provider where none is named."""
+    return np.load(images) if images else pictures(classifier.manifest.input)
+
+
+def logits(
+    classifier: OnnxClassifier, images: NDArray[np.uint8], max_batch: int
+) -> list[list[float]]:
+    """Return the logits of images ``[N, H, W, C]``."""
+    parts = [
+        classifier.run(images[start : start + max_batch])
+        for start in range(0, len(images), max_batch)
+    ]
+    found: list[list[float]] = np.concatenate(parts)[:, : len(classifier.manifest.labels)].tolist()
+    return found
+
+
 def main() -> None:
     """Answer until the input ends; the first line says how to run, and each other what to do."""
     asked = Asked(**json.loads(sys.stdin.readline()))
@@ -75,13 +94,11 @@ def main() -> None:
         if path not in open_:
             started = time.perf_counter()
             open_[path] = opened(Path(path), asked)
-            classes = len(open_[path].manifest.labels)
-            evidence = open_[path].run(pictures(open_[path].manifest.input))
             answer = {
                 "provider": open_[path].provider,
                 "runtime": onnxruntime.__version__,
                 "seconds": time.perf_counter() - started,
-                "logits": evidence[:, :classes].tolist(),
+                "logits": logits(open_[path], shown(open_[path], order["images"]), asked.max_batch),
             }
         else:
             measured = rate(open_[path], order["batch"], asked.threads, order["seconds"])

@@ -7,12 +7,15 @@ r"""Execution providers and int8 side by side: images a second of the session al
 An environment is a provider, with a precision behind a colon where wanted (`openvino:bf16`), and
 the Python of an environment that has it. All stay open from beginning to end and are measured in
 interleaved rounds, so that a neighbour on the machine disturbs all alike; the table gives medians,
-and ratios to the first environment with the first bundle. Writes `bench/providers.md`.
+and ratios to the first environment with the first bundle. What they say is compared too: on the
+pictures that prove a provider, or on a data set's validation images (`--validation cifar10`).
+Writes `bench/providers.md`.
 """
 
 import json
 import platform
 import subprocess
+import tempfile
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +24,14 @@ from typing import Annotated, Any, Final
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from service.bundles import load_bundle
 from service.cores import usable_cores
-from service.doctor import cpu_flags
+from service.labelling import calibrate
+from service.processor import cpu_flags
+from training.data import Split, load_splits
+from training.settings import TrainingSettings
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 RESULTS: Final = Path(__file__).with_name("providers.md")
@@ -89,7 +96,7 @@ class Case:
 
 
 @app.command()
-def main(
+def main(  # noqa: PLR0913  # one for each thing that may be chosen
     *,
     environment: Annotated[list[str], typer.Option(help="PROVIDER[:PRECISION]=PYTHON.")],
     bundle: Annotated[list[Path], typer.Option(help="A bundle, NAME/VERSION.", exists=True)],
@@ -97,16 +104,16 @@ def main(
     seconds: Annotated[float, typer.Option(min=0.01, help="How long each is measured.")] = 3.0,
     rounds: Annotated[int, typer.Option(min=1, help="How often everything is repeated.")] = 5,
     threads: Annotated[int, typer.Option(help="Threads that run; 0 is one a core.")] = 0,
+    validation: Annotated[str, typer.Option(help="Data set whose validation is labelled.")] = "",
     out: Annotated[Path, typer.Option(help="Where the table goes.")] = RESULTS,
 ) -> None:
     """Measure and write the table."""
     sizes, callers = [int(size) for size in batches.split(",")], threads or usable_cores()
     environments = [Environment(named, callers, max(sizes)) for named in environment]
     paths = [path.resolve() for path in bundle]
+    held_back = load_splits(validation, TrainingSettings()).validation if validation else None
     try:
-        cases = [
-            Case(each, path, each.ask(bundle=str(path))) for path in paths for each in environments
-        ]
+        cases = _open(environments, paths, held_back)
         rates = defaultdict[tuple[int, int], list[float]](list)
         for _ in range(rounds):
             for size in sizes:
@@ -119,8 +126,52 @@ def main(
         for each in environments:
             each.close()
     lines = [*_heading(paths, callers, rounds, seconds), *_table(cases, sizes, rates)]
+    lines += _labels(cases, held_back, validation)
     out.write_text("\n".join(lines) + "\n", "utf-8")
     print(out.read_text("utf-8"))
+
+
+def _open(
+    environments: list[Environment], paths: list[Path], held_back: Split | None
+) -> list[Case]:
+    with tempfile.TemporaryDirectory() as folder:
+        images = Path(folder) / "images.npy" if held_back else None
+        if images and held_back:
+            np.save(images, held_back.images)
+        return [
+            Case(each, path, each.ask(bundle=str(path), images=str(images or "")))
+            for path in paths
+            for each in environments
+        ]
+
+
+def _labels(cases: list[Case], held_back: Split | None, name: str) -> list[str]:
+    """What each says of the labelled images, beside the first."""
+    if held_back is None:
+        return []
+    lines = [
+        "",
+        (
+            f"Of {name}'s {len(held_back)} validation images, some of which a network that ships "
+            "may have learned from; differences are to the first row, of scores after the "
+            "temperature."
+        ),
+        "",
+        "| Asked for | Bundle | Right | Other labels | 99 % of scores within | Furthest score |",
+        "|---|---|---|---|---|---|",
+    ]
+    base: NDArray[np.float64] | None = None
+    for case in cases:
+        manifest = load_bundle(case.bundle).manifest
+        scores = calibrate(np.array(case.opened["logits"]), manifest.temperature)
+        base = scores if base is None else base
+        right = (scores.argmax(axis=1) == held_back.labels).mean()
+        other = int((scores.argmax(axis=1) != base.argmax(axis=1)).sum())
+        apart = np.abs(scores - base).max(axis=1)
+        cells = [case.environment.name, "/".join(manifest.ref), f"{right:.2%}", str(other)]
+        cells += [f"{np.quantile(apart, 0.99):.4f}", f"{apart.max():.4f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
 
 
 def _heading(paths: list[Path], threads: int, rounds: int, seconds: float) -> list[str]:

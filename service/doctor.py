@@ -16,13 +16,11 @@ from service.contract import MANIFEST_FILE
 from service.cores import usable_cores
 from service.errors import RotuloError, StartupError
 from service.loading import choose_bundle, provider_options, trusted_signers
+from service.processor import cpu_flags
 from service.providers.attempts import OBSTACLES, TITLES
 from service.settings import Settings
 from service.version import VERSION
 
-CPUINFO: Final = Path("/proc/cpuinfo")
-FLAGS: Final = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_tile", "amx_bf16", "amx_int8")
-"""What makes a CPU fast at convolutions, by Linux's names."""
 _FASTER: Final = ("cuda", "openvino")
 """Providers whose absence leaves the service slower than it could be."""
 
@@ -99,16 +97,6 @@ def diagnose(settings: Settings) -> Diagnosis:
         ),
         problems=tuple(problems),
     )
-
-
-def cpu_flags(cpuinfo: Path = CPUINFO) -> dict[str, bool]:
-    """Return which of ``FLAGS`` the CPU has; none where the system does not say."""
-    try:
-        lines = cpuinfo.read_text().splitlines()
-    except OSError:
-        lines = []
-    found = next((set(line.split()) for line in lines if line.startswith("flags")), set[str]())
-    return {flag: flag in found for flag in FLAGS}
 
 
 def _try_bundle(folder: Path, settings: Settings) -> tuple[BundleFinding, Bundle | None]:

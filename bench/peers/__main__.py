@@ -2,6 +2,7 @@
 
     python -m bench.peers                  the bundle that ships; some 20 minutes on two cores
     python -m bench.peers --untrained      a network of airbench94's size without views
+    python -m bench.peers --openvino .venv-openvino/bin/python     ours on OpenVINO beside all
     python -m bench.peers --quick          everything once, a second each: to see that it works
 
 Each network's section of `bench/serving.json` is written anew, and the page from all of them.
@@ -28,7 +29,7 @@ from bench.peers.environments import ROOT
 from bench.peers.lightly import light_load
 from bench.peers.pictures import KINDS, Pictures, clear_pictures
 from bench.peers.rounds import Plan, measure, median_rate
-from bench.peers.servers import OURS, Server, servers
+from bench.peers.servers import OURS, Server, ours, servers
 from bench.results import Conditions, Growth, LightLoad, Loaded, Network, Serving
 from bench.serving import IMAGES, PAGE, RESULTS, write
 from bench.untrained import untrained_bundle
@@ -52,6 +53,7 @@ def main(  # noqa: PLR0913  # one for each thing that may be left out or shorten
     rounds: Annotated[int, typer.Option(min=1, help="How often everything is repeated.")] = 3,
     seconds: Annotated[int, typer.Option(min=1, help="How long each load lasts.")] = 3,
     peers: Annotated[str, typer.Option(help="Names of peers; all of them by default.")] = "",
+    openvino: Annotated[str, typer.Option(help="Python that has OpenVINO: ours on it too.")] = "",
     sizes: Annotated[str, typer.Option(help="Kinds of picture: any of S, M, L.")] = "S,M,L",
     growth: Annotated[bool, typer.Option(help="Measure how cost grows as well.")] = True,
     quick: Annotated[bool, typer.Option(help="One round of one second.")] = False,
@@ -64,6 +66,8 @@ def main(  # noqa: PLR0913  # one for each thing that may be left out or shorten
     # Told to end, it ends its servers first: an exit unwinds, a signal's default does not.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     chosen = _chosen(peers)
+    if openvino:
+        chosen.append(ours(usable_cores(), openvino, "openvino"))
     with tempfile.TemporaryDirectory(prefix="rotulo-peers-") as name:
         folder = Path(name)
         network = _measure(

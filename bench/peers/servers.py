@@ -51,16 +51,25 @@ class Server:
         return locked_version(self.environment, self.package)
 
 
+def ours(cores: int, python: str = "{python}", provider: str = "cpu") -> Server:
+    """Return our own service, in the environment of a Python, on one of its providers."""
+    other = "" if provider == "cpu" else f", {provider}"
+    return Server(
+        f"{OURS}-{provider}" if other else OURS,
+        f"Rótulo{other}",
+        f"one process, {cores} inference threads{other}",
+        "/v1/labels",
+        (python, "-m", "service", "serve", "--port", "{port}", "--bundles", "{bundles}",
+         "--model", "{model}", "--provider", provider,
+         "--lame-duck-seconds", "0", "--request-timeout-seconds", "60"),
+        bodies=(RAW, FORM),
+    )  # fmt: skip
+
+
 def servers(cores: int) -> tuple[Server, ...]:
     """Return everyone on so many cores, each with as many inference threads in all."""
-    threads = f"{cores} inference threads"
     return (
-        Server(
-            OURS, "Rótulo", f"one process, {threads}", "/v1/labels",
-            ("{python}", "-m", "service", "serve", "--port", "{port}", "--bundles", "{bundles}",
-             "--model", "{model}", "--lame-duck-seconds", "0", "--request-timeout-seconds", "60"),
-            bodies=(RAW, FORM),
-        ),
+        ours(cores),
         Server(
             "mosec", "Mosec", f"{cores} worker processes, batches of 16 at most, 1 ms",
             "/inference",

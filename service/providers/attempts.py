@@ -9,7 +9,7 @@ from typing import Final
 
 from service.contract import InputSpec
 from service.providers import cuda, openvino, tensorrt
-from service.providers.options import Accelerator, Precision, Provider, ProviderOptions
+from service.providers.options import Accelerator, Provider, ProviderOptions
 from service.providers.parity import EXACT, ROUNDED
 from service.providers.runners import Device
 
@@ -104,9 +104,6 @@ def attempts_of(
 
 
 def _openvino_attempts(options: ProviderOptions, intra_op_threads: int) -> tuple[Attempt, ...]:
-    wanted = options.openvino_precision
-    # A network that its own choice of precision harms may still be served in float32.
-    precisions: tuple[Precision, ...] = ("auto", "f32") if wanted == "auto" else (wanted,)
     return tuple(
         Attempt(
             "openvino",
@@ -122,7 +119,7 @@ def _openvino_attempts(options: ProviderOptions, intra_op_threads: int) -> tuple
                 ),
             ),
             EXACT if precision == "f32" else ROUNDED,
-            f" in {precision}" if precision != "auto" else "",
+            f" in {precision}",
         )
-        for precision in precisions
+        for precision in openvino.precisions(options.openvino_precision)
     )

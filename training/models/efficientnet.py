@@ -184,7 +184,7 @@ def _unit(
     depthwise = convolution.kind == "depthwise"
     if depthwise:
         # Where nothing before it learns no gradient passes, and the plain one is faster.
-        kind = ThinnedDepthwise if learns and convolution.stride == 2 else layers.DepthwiseConv2D
+        kind = ThinnedDepthwise if learns and convolution.stride > 1 else layers.DepthwiseConv2D
         layer = kind(convolution.kernel, convolution.stride, "same", name=name)
     else:
         layer = layers.Conv2D(

@@ -49,12 +49,14 @@ def measured(*, precision: str = "float32") -> Network:
         "contestants": [
             contestant("rotulo", "Rótulo"), contestant("mosec", "Mosec"),
             contestant("naive-2", "FastAPI, 2 workers"),
+            contestant("rotulo-openvino", "Rótulo, openvino"),
         ],
         "loads": [
             loaded("rotulo", "M", 32, 700), loaded("rotulo", "M", 32, 600, body="form"),
             loaded("rotulo", "M", 1, 300), loaded("mosec", "M", 32, 500),
             loaded("naive-2", "M", 32, 400, body="form"),
             loaded("rotulo", "S", 32, 900), loaded("mosec", "S", 32, 1000),
+            loaded("rotulo-openvino", "S", 32, 2600),
         ],
         "limits": [
             {"kind": "M", "rates": (700, 750, 800), "alone_ms": 2.0},
@@ -75,6 +77,7 @@ def found(network: Network, what: str) -> tuple[str, bool]:
         ("M at 32 connections, against the best peer", ("1.40 ×", True)),
         ("M at 32 connections, against two FastAPI workers", ("1.75 ×", True)),
         ("S at 32 connections, against the best peer", ("0.90 ×", False)),
+        ("S at 32 connections on OpenVINO", ("2.60 ×", True)),
         ("M by raw body", ("93%", True)),
         ("M by form", ("80%", False)),
         ("S by raw body", ("90%", True)),
@@ -110,6 +113,7 @@ def test_batching_may_cost_a_tenth_when_there_is_little_to_do() -> None:
 
 def test_the_best_peer_is_another_and_the_fastest() -> None:
     assert best_peer(measured(), "M") == ("Mosec", 500)
+    assert best_peer(measured(), "S") == ("Mosec", 1000)
     assert best_peer(measured(), "L") is None
 
 

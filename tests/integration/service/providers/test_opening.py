@@ -153,13 +153,21 @@ def test_a_second_session_of_another_file_is_not_used(
     )
 
 
-@pytest.mark.parametrize("difference", [0.9, float("nan")])
+@pytest.fixture(params=[True, False], ids=["with AMX", "without AMX"])
+def with_amx(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    there: bool = request.param
+    monkeypatch.setattr("service.providers.openvino.cpu_flags", lambda: {"amx_bf16": there})
+    return there
+
+
+@pytest.mark.parametrize("difference", [1.5, float("nan")])
 def test_a_provider_that_says_something_else_is_left_for_the_cpu_with_the_reason(
     tmp_path: Path,
     wheel: Wheel,
     accelerated: Sessions,
     caplog: pytest.LogCaptureFixture,
     difference: float,
+    with_amx: bool,  # noqa: FBT001  # a fixture
 ) -> None:
     wheel(OPENVINO_WHEEL)
     bundle = write_bundle(tmp_path)
@@ -167,21 +175,22 @@ def test_a_provider_that_says_something_else_is_left_for_the_cpu_with_the_reason
     with caplog.at_level(logging.INFO, logger="service"):
         classifier = OnnxClassifier(bundle, provider="auto")
     assert classifier.provider == "cpu"
-    assert "OpenVINO: it gives another best label than the CPU on" in caplog.text
-    assert "OpenVINO in f32: it gives another best label" in caplog.text
+    assert "OpenVINO in f32: it gives another best label than the CPU on" in caplog.text
+    assert ("OpenVINO in bf16: it gives another best label" in caplog.text) is with_amx
     assert np.isfinite(classifier.run(noise(2))).all()
     with pytest.raises(ProviderUnavailable, match="OpenVINO was asked for and cannot work here"):
         OnnxClassifier(bundle, provider="openvino")
 
 
-def test_a_precision_that_rounds_too_much_gives_way_to_float32(
-    tmp_path: Path, wheel: Wheel, accelerated: Sessions, monkeypatch: pytest.MonkeyPatch
+def test_the_bound_of_rounded_arithmetic_is_wider_than_that_of_float32(
+    tmp_path: Path, wheel: Wheel, accelerated: Sessions
 ) -> None:
-    """The bound of rounded arithmetic is wider than that of float32, and both are kept."""
     wheel(OPENVINO_WHEEL)
     bundle = write_bundle(tmp_path)
     drift(bundle, 0.01)
-    classifier = OnnxClassifier(bundle, provider="openvino")
+    classifier = OnnxClassifier(
+        bundle, provider="openvino", options=ProviderOptions(openvino_precision="bf16")
+    )
     assert (classifier.provider, len(accelerated)) == ("openvino", 2)
     with pytest.raises(ProviderUnavailable, match=r"OpenVINO in f32: .* apart by 0.01 where"):
         OnnxClassifier(

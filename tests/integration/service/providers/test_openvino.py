@@ -15,12 +15,18 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from service.bundles import Bundle, load_bundle
+from service.bundles import Bundle, find_bundles, load_bundle
 from service.classifier import OnnxClassifier
+from service.processor import cpu_flags
+from service.providers.openvino import EXECUTION_PROVIDER, openvino_options
 from service.providers.options import ProviderOptions
+from service.providers.parity import EXACT, ROUNDED, pictures
+from service.settings import SHIPPED_BUNDLES
 from tests.bundles import manifest_of, write_knowing_bundle, write_parts
 
 pytestmark = pytest.mark.openvino
+
+FLOAT32 = ProviderOptions(parallel_runs=2, openvino_precision="f32")
 
 
 def network(folder: Path, activation: str) -> Bundle:
@@ -67,8 +73,7 @@ def test_a_network_runs_on_openvino_and_says_what_the_cpu_says_in_any_batch(
     tmp_path: Path,
 ) -> None:
     bundle = network(tmp_path, "Relu")
-    options = ProviderOptions(parallel_runs=2, openvino_precision="f32")
-    ours = OnnxClassifier(bundle, provider="auto", options=options)
+    ours = OnnxClassifier(bundle, provider="auto", options=FLOAT32)
     cpu = OnnxClassifier(bundle, provider="cpu")
     assert ours.provider == "openvino"
     for count in (1, 2, 5, 16):
@@ -78,7 +83,7 @@ def test_a_network_runs_on_openvino_and_says_what_the_cpu_says_in_any_batch(
 
 def test_a_graph_that_tells_the_familiar_too_gives_both(tmp_path: Path) -> None:
     bundle = write_knowing_bundle(tmp_path)
-    ours = OnnxClassifier(bundle, provider="openvino")
+    ours = OnnxClassifier(bundle, provider="openvino", options=FLOAT32)
     batch = batch_of(bundle, 3)
     np.testing.assert_allclose(
         ours.run(batch),
@@ -89,19 +94,35 @@ def test_a_graph_that_tells_the_familiar_too_gives_both(tmp_path: Path) -> None:
 
 
 def test_a_graph_that_openvino_gets_wrong_is_left_to_the_cpu(tmp_path: Path) -> None:
-    """OpenVINO of onnxruntime-openvino 1.24.1 takes GELU for a rising function.
+    """In float32 OpenVINO of onnxruntime-openvino 1.24.1 takes GELU for a rising function.
 
     It moves the activation from behind a pooling to before it, which changes the result where the
     largest of a window is negative. Where a later version does not, it is taken.
     """
     bundle = network(tmp_path, "Gelu")
     batch = batch_of(bundle, 4)
+    asked = (EXECUTION_PROVIDER, openvino_options("f32", streams=1, threads=1))
     session = onnxruntime.InferenceSession(
-        bundle.model_path, providers=["OpenVINOExecutionProvider", "CPUExecutionProvider"]
+        bundle.model_path, providers=[asked, "CPUExecutionProvider"]
     )
     (alone,) = session.run(["logits"], {"image": batch})
     cpu = OnnxClassifier(bundle, provider="cpu").run(batch)
-    is_wrong = float(np.abs(alone - cpu).max()) > 0.05 * float(np.abs(cpu).max())
-    taken = OnnxClassifier(bundle, provider="auto")
+    is_wrong = float(np.abs(alone - cpu).max()) > EXACT * float(np.abs(cpu).max())
+    taken = OnnxClassifier(bundle, provider="auto", options=FLOAT32)
     assert taken.provider == ("cpu" if is_wrong else "openvino")
-    np.testing.assert_allclose(taken.run(batch), cpu, rtol=0.05, atol=0.05)
+    np.testing.assert_allclose(taken.run(batch), cpu, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.skipif(not cpu_flags()["amx_bf16"], reason="this processor has no AMX")
+def test_what_ships_runs_in_bfloat16_where_the_processor_has_amx() -> None:
+    bundle = find_bundles(SHIPPED_BUNDLES)[-1]
+    ours = OnnxClassifier(bundle, provider="auto")
+    assert ours.provider == "openvino"
+    drawn = pictures(bundle.manifest.input)
+    classes = len(bundle.manifest.labels)
+    said, expected = (
+        one.run(drawn)[:, :classes] for one in (ours, OnnxClassifier(bundle, provider="cpu"))
+    )
+    assert np.array_equal(said.argmax(axis=1), expected.argmax(axis=1))
+    # Bit for bit the same would be float32, and not what makes it fast.
+    assert 1e-3 < np.abs(said - expected).max() < ROUNDED * np.abs(expected).max()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.contract import Filter, InputSpec, Resize
+from service.providers import openvino
 from service.providers.attempts import accelerators, attempts_of
 from service.providers.options import Precision, Provider, ProviderOptions, runs_at_once
 from service.providers.parity import EXACT, ROUNDED
@@ -81,21 +82,28 @@ def test_tensorrt_without_a_folder_keeps_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("precision", "hints", "bounds"),
+    ("precision", "flags", "hints", "bounds"),
     [
-        ("auto", [None, "f32"], [ROUNDED, EXACT]),
-        ("f32", ["f32"], [EXACT]),
-        ("bf16", ["bf16"], [ROUNDED]),
+        ("auto", {"amx_bf16": True}, ["bf16", "f32"], [ROUNDED, EXACT]),
+        ("auto", {"amx_bf16": False}, ["f32"], [EXACT]),
+        ("f32", {"amx_bf16": True}, ["f32"], [EXACT]),
+        ("bf16", {"amx_bf16": False}, ["bf16"], [ROUNDED]),
     ],
 )
-def test_openvino_s_own_precision_gives_way_to_float32(
-    precision: Precision, hints: list[str | None], bounds: list[float]
+def test_openvino_rounds_where_that_is_fast_and_gives_way_to_float32(
+    precision: Precision,
+    flags: dict[str, bool],
+    hints: list[str],
+    bounds: list[float],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(openvino, "cpu_flags", lambda: flags)
     options = ProviderOptions(openvino_precision=precision, parallel_runs=3)
     found = attempts_of("openvino", options, SPEC, 2)
     plugins = [json.loads(attempt.asked[0][1]["load_config"])["CPU"] for attempt in found]
-    assert [plugin.get("INFERENCE_PRECISION_HINT") for plugin in plugins] == hints
+    assert [plugin["INFERENCE_PRECISION_HINT"] for plugin in plugins] == hints
     assert [attempt.within for attempt in found] == bounds
+    assert [attempt.title for attempt in found] == [f"OpenVINO in {hint}" for hint in hints]
     assert {(p["NUM_STREAMS"], p["INFERENCE_NUM_THREADS"]) for p in plugins} == {("3", "6")}
 
 
