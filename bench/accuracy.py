@@ -4,26 +4,28 @@
 
 RUNS holds run folders. Runs that differ by their seed alone are one row. Nothing is fitted or
 measured here: validation figures are those of `calibration.json`, test figures those that
-`python -m training evaluate` recorded. The table goes to `bench/accuracy.md`.
+`python -m training evaluate` recorded. What is found is put beside what `bench/accuracy.json` has
+of runs that were elsewhere or are gone; a run with the same seed takes the place of the one before.
+The table goes to `bench/accuracy.md`.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Annotated
 
 import typer
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 from rich.console import Console
 
 from training.evaluate import recorded_evaluation
 from training.fit import build_model, count
-from training.recipe import Recipe
 from training.recipes import Reported, all_recipes, reported
 from training.run import Run
 
-RESULTS = Path(__file__).with_name("accuracy.md")
+RESULTS = Path(__file__).with_name("accuracy.json")
 # Points that are worth a sentence: several times the spread of 5,000 images and of seeds.
 CONTRADICTS = 0.03
 
@@ -32,35 +34,85 @@ CONTRADICTS = 0.03
 REASONS: dict[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Runs of one recipe that differ by their seed: accuracies in 0..1, seconds of each."""
+class _Kept(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    recipe: Recipe
+
+class Result(_Kept):
+    """What the run with one seed came to: accuracies in 0..1, epochs done, seconds."""
+
+    seed: int
+    validation: float | None
+    test: float | None
+    epochs: int
+    seconds: float
+
+
+class Row(_Kept):
+    """Runs of one recipe that differ by their seed.
+
+    `recipe_sha256` is of the whole recipe, so that two versions of one name are two rows; it is
+    empty for runs that were written down without it.
+    """
+
+    recipe: str
+    recipe_sha256: str
+    family: str
+    data: str
+    epochs: int
+    planned_epochs: int | None
     fitted_on: str
     began_with: str | None
     machine: str
     parameters: int
-    validation: tuple[float, ...]
-    test: tuple[float, ...]
-    epochs: tuple[int, ...]
-    seconds: tuple[float, ...]
+    results: tuple[Result, ...]
 
     @property
-    def runs(self) -> int:
-        """How many seeds there are."""
-        return len(self.epochs)
+    def identity(self) -> tuple[str, ...]:
+        """What two rows must share to be one."""
+        return (self.family, self.recipe, self.fitted_on, self.began_with or "",
+                f"{self.epochs:05}", self.recipe_sha256, self.machine)  # fmt: skip
+
+    @property
+    def validation(self) -> tuple[float, ...]:
+        """The accuracy of each seed on validation, where there is one."""
+        return tuple(one.validation for one in self.results if one.validation is not None)
+
+    @property
+    def test(self) -> tuple[float, ...]:
+        """The accuracy of each seed on test, where it was measured."""
+        return tuple(one.test for one in self.results if one.test is not None)
+
+    def with_results_of(self, other: "Row") -> "Row":
+        """Both rows' results; of the same seed, the other's."""
+        found = {one.seed: one for one in (*self.results, *other.results)}
+        return self.model_copy(update={"results": tuple(found[seed] for seed in sorted(found))})
+
+
+ROWS = TypeAdapter(tuple[Row, ...])
 
 
 def main(
     runs: Annotated[Path, typer.Argument(help="A folder of run folders.", exists=True)],
     *,
-    out: Annotated[Path, typer.Option(help="Where the table goes.")] = RESULTS,
+    results: Annotated[Path, typer.Option(help="Where the rows are kept.")] = RESULTS,
 ) -> None:
-    """Gather and write the table."""
-    rows = tuple(gather(runs))
+    """Gather, put beside what is kept, and write the table beside that file."""
+    kept = ROWS.validate_json(results.read_bytes()) if results.is_file() else ()
+    rows = merged(kept, gather(runs))
+    results.write_bytes(ROWS.dump_json(rows, indent=1) + b"\n")
+    out = results.with_suffix(".md")
     out.write_text(page(rows), encoding="utf-8")
     Console().print(f"Written: {out}, {len(rows)} rows")
+
+
+def merged(kept: Iterable[Row], found: Iterable[Row]) -> tuple[Row, ...]:
+    """All rows, by family, recipe and schedule; of the same seed what was found last."""
+    rows: dict[tuple[str, ...], Row] = {}
+    for row in (*kept, *found):
+        known = rows.get(row.identity)
+        rows[row.identity] = known.with_results_of(row) if known else row
+    return tuple(rows[identity] for identity in sorted(rows))
 
 
 def gather(folder: Path) -> Iterator[Row]:
@@ -82,22 +134,31 @@ def _identity(run: Run) -> tuple[str, ...]:
 
 
 def _row(runs: list[Run]) -> Row:
-    config = runs[0].config
-    evaluations = [recorded_evaluation(run) for run in runs]
+    config, recipe = runs[0].config, runs[0].config.recipe
     return Row(
-        recipe=config.recipe,
+        recipe=recipe.name,
+        recipe_sha256=hashlib.sha256(recipe.model_dump_json().encode()).hexdigest(),
+        family=recipe.family,
+        data=recipe.data_name,
+        epochs=recipe.fit.epochs,
+        planned_epochs=recipe.fit.planned_epochs,
         fitted_on=config.fitted_on,
         began_with=config.beginning.recipe if config.beginning else None,
         machine=str(runs[0].read("environment.json")["device"]),
         parameters=_parameters(runs[0]),
-        validation=tuple(
-            float(run.read("calibration.json")["accuracy"])
-            for run in runs
-            if (run.folder / "calibration.json").is_file()
-        ),
-        test=tuple(found.accuracy for found in evaluations if found),
-        epochs=tuple(len(run.history()) for run in runs),
-        seconds=tuple(sum(epoch["seconds"] for epoch in run.history()) for run in runs),
+        results=tuple(_result(run) for run in runs),
+    )
+
+
+def _result(run: Run) -> Result:
+    evaluation, epochs = recorded_evaluation(run), run.history()
+    calibrated = (run.folder / "calibration.json").is_file()
+    return Result(
+        seed=run.config.seed,
+        validation=float(run.read("calibration.json")["accuracy"]) if calibrated else None,
+        test=evaluation.accuracy if evaluation else None,
+        epochs=len(epochs),
+        seconds=sum(epoch["seconds"] for epoch in epochs),
     )
 
 
@@ -137,22 +198,23 @@ def page(rows: tuple[Row, ...]) -> str:
 
 
 def _line(row: Row, machines: list[str]) -> str:
+    seconds = mean(one.seconds for one in row.results)
     cells = (
         _name(row),
-        _reported(reported(row.recipe.name), row.recipe),
+        _reported(reported(row.recipe), row.data),
         _mean(row.validation),
         _mean(row.test),
-        str(row.runs),
+        str(len(row.results)),
         f"{row.parameters:,}",
         _epochs(row),
-        f"{mean(row.seconds) / 60:.1f} min" if any(row.epochs) else "–",
+        f"{seconds / 60:.1f} min" if row.epochs else "–",
         str(machines.index(row.machine) + 1),
     )
     return f"| {' | '.join(cells)} |"
 
 
 def _name(row: Row) -> str:
-    said = [f"`{row.recipe.name}`"]
+    said = [f"`{row.recipe}`"]
     if row.began_with:
         said.append(f"after `{row.began_with}`")
     if row.fitted_on == "all":
@@ -160,11 +222,11 @@ def _name(row: Row) -> str:
     return ", ".join(said)
 
 
-def _reported(found: Reported | None, recipe: Recipe) -> str:
+def _reported(found: Reported | None, data: str) -> str:
     if found is None or found.accuracy is None:
         return "–"
-    data = f" of {found.data}" if found.data != recipe.data else ""
-    return f"{_mean((found.accuracy,))} {found.split}{data} ({found.source})"
+    other = f" of {found.data}" if found.data != data else ""
+    return f"{_mean((found.accuracy,))} {found.split}{other} ({found.source})"
 
 
 def _mean(shares: tuple[float, ...]) -> str:
@@ -175,12 +237,12 @@ def _mean(shares: tuple[float, ...]) -> str:
 
 
 def _epochs(row: Row) -> str:
-    fit = row.recipe.fit
-    if fit.head and not fit.epochs:
+    if not row.epochs:
         return "head alone"
-    planned = f" of {fit.planned_epochs}" if fit.planned_epochs else ""
-    stopped = "" if min(row.epochs) == fit.epochs else f" ({mean(row.epochs):.0f} done)"
-    return f"{fit.epochs}{planned}{stopped}"
+    done = [one.epochs for one in row.results]
+    planned = f" of {row.planned_epochs}" if row.planned_epochs else ""
+    stopped = "" if min(done) == row.epochs else f" ({mean(done):.0f} done)"
+    return f"{row.epochs}{planned}{stopped}"
 
 
 def contradictions(row: Row) -> Iterable[str]:
@@ -188,28 +250,26 @@ def contradictions(row: Row) -> Iterable[str]:
 
     Fewer epochs than planned that reach less contradict nothing.
     """
-    found = reported(row.recipe.name)
-    if found is None or found.accuracy is None or found.data != row.recipe.data:
+    found = reported(row.recipe)
+    if found is None or found.accuracy is None or found.data != row.data:
         return
     ours = row.test if found.split == "test" else row.validation
     if not ours or abs(mean(ours) - found.accuracy) < CONTRADICTS:
         return
-    shortened = row.recipe.fit.planned_epochs or 0
-    if row.recipe.fit.epochs < shortened and mean(ours) < found.accuracy:
+    if row.epochs < (row.planned_epochs or 0) and mean(ours) < found.accuracy:
         return
     difference, theirs = 100 * (mean(ours) - found.accuracy), _mean((found.accuracy,))
     yield (
-        f"`{row.recipe.name}`: {_mean(ours)} on {found.split} here, {theirs} by the "
+        f"`{row.recipe}`: {_mean(ours)} on {found.split} here, {theirs} by the "
         f"{found.source}, {abs(difference):.1f} points "
         f"{'more' if difference > 0 else 'less'}. {_why(row)}"
     )
 
 
 def _why(row: Row) -> str:
-    reasons = [reason for start, reason in REASONS.items() if row.recipe.name.startswith(start)]
-    fit = row.recipe.fit
-    if fit.planned_epochs:
-        reasons.append(f"Ours had {fit.epochs} of {fit.planned_epochs} epochs.")
+    reasons = [reason for start, reason in REASONS.items() if row.recipe.startswith(start)]
+    if row.planned_epochs:
+        reasons.append(f"Ours had {row.epochs} of {row.planned_epochs} epochs.")
     return " ".join(reasons) or "What is reported does not say enough to tell why."
 
 

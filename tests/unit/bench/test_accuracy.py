@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 from typer.testing import CliRunner
 
-from bench.accuracy import contradictions, gather, main, page
+from bench.accuracy import contradictions, gather, main, merged, page
 from training.recipe import Recipe
 from training.recipes import find_recipe
 from training.run import Run, RunConfig
@@ -61,7 +61,7 @@ def test_seeds_are_one_row_and_schedules_are_not(tmp_path: Path) -> None:
     write_finished(tmp_path, shortened(MLP, 5), seed=0, validation=0.56)
     Run.start(tmp_path / "unfinished", RunConfig(recipe=find_recipe("resnet20")))
     three, five = gather(tmp_path)
-    assert (three.runs, five.runs) == (2, 1)
+    assert [len(row.results) for row in (three, five)] == [2, 1]
     table = page((three, five))
     assert (
         "| `mlp-sgd-relu-1` | 54.14 % validation (study) | 52.00 ± 2.83 % | 52.00 ± 2.83 % | 2 | "
@@ -97,12 +97,32 @@ def test_figures_of_other_data_or_of_another_split_contradict_nothing(tmp_path: 
     assert "69.09 % validation of fer2013 (study)" in page(rows)
 
 
-def test_the_command_writes_the_page(tmp_path: Path) -> None:
-    write_finished(tmp_path / "runs", MLP, seed=0, validation=0.55)
-    out = tmp_path / "accuracy.md"
-    done = CliRunner().invoke(app, [str(tmp_path / "runs"), "--out", str(out)])
-    assert done.exit_code == 0, done.output
-    assert out.read_text("utf-8").startswith("# What each recipe reaches")
+def test_the_command_puts_runs_beside_those_that_are_gone(tmp_path: Path) -> None:
+    results = tmp_path / "accuracy.json"
+
+    def written(runs: Path) -> list[str]:
+        done = CliRunner().invoke(app, [str(runs), "--results", str(results)])
+        assert done.exit_code == 0, done.output
+        text = (tmp_path / "accuracy.md").read_text("utf-8")
+        assert text.startswith("# What each recipe reaches")
+        return [line for line in text.splitlines() if line.startswith("| `")]
+
+    write_finished(tmp_path / "first", MLP, seed=0, validation=0.50)
+    assert len(written(tmp_path / "first")) == 1
+    write_finished(tmp_path / "second", MLP, seed=1, validation=0.54)
+    write_finished(tmp_path / "second", shortened(MLP, 5), seed=0, validation=0.40)
+    five, whole = written(tmp_path / "second")
+    assert "| 40.00 % | – | 1 |" in five
+    assert "| 52.00 ± 2.83 % | – | 2 |" in whole
+    assert written(tmp_path / "second") == [five, whole]
+
+
+def test_a_run_takes_the_place_of_the_one_with_its_seed(tmp_path: Path) -> None:
+    for name, accuracy in (("before", 0.50), ("after", 0.60)):
+        write_finished(tmp_path / name, MLP, seed=0, validation=accuracy)
+    before, after = (gather(tmp_path / name) for name in ("before", "after"))
+    (row,) = merged(before, after)
+    assert row.validation == (0.60,)
 
 
 def test_a_run_that_began_with_another_is_a_row_that_says_so(tmp_path: Path) -> None:
