@@ -92,15 +92,18 @@ def score(run: Run, splits: Splits, kinds: dict[str, Pictures], own: str) -> lis
         Scores(name, way(known), {kind: way(seen) for kind, seen in unknown.items()})
         for name, way in ways.items()
     ]
-    return [*scores, _taught(Shown(train, see(drawn_for(run)), unknown[own]), known, unknown, own)]
+    return [
+        *scores,
+        _taught(Shown(train, see(drawn_for(run)), unknown[own], SEED), known, unknown, own),
+    ]
 
 
 def _taught(shown: Shown, known: Seen, unknown: dict[str, Seen], own: str) -> Scores:
     """Scores of probes, from 0 on where `COVERAGE` of the known are."""
-    way = _by(shown.reference(SEED))
+    way = _by(shown.reference)
     threshold = np.float32(np.quantile(way(known), 1 - COVERAGE))
     scores = {kind: way(seen) - threshold for kind, seen in unknown.items()}
-    return Scores(TOGETHER, way(known) - threshold, scores | {own: shown.left_out(known, SEED)})
+    return Scores(TOGETHER, way(known) - threshold, scores | {own: shown.left_out(known)})
 
 
 def _largest(temperature: float) -> Way:

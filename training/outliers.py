@@ -24,24 +24,29 @@ PARTS: Final = 5
 STEPS: Final = 1000
 
 
-def fit_probe(known: Rows, others: Rows, seed: int) -> dict[str, Rows]:
+def fit_probe(known: Rows, others: Rows, strength: float) -> dict[str, Rows]:
     """The probe's `weights` [D] and `bias` [1], from rows [N, D] of pictures of either side."""
-    best = _best_strength(known, others, seed)
-    scaler, probe = _fit(known, others, best).named_steps.values()
+    scaler, probe = _fit(known, others, strength).named_steps.values()
     weights = probe.coef_[0] / scaler.scale_
     bias = probe.intercept_ - weights @ scaler.mean_
     return {"weights": weights.astype(np.float32), "bias": bias.astype(np.float32)}
 
 
-def scores_left_out(
-    known: Rows, drawn: Rows, others: Rows, judges: Rows, *, coverage: float, seed: int
+def scores_left_out(  # three kinds of pictures, their judges, and how
+    known: Rows,
+    drawn: Rows,
+    others: Rows,
+    judges: Rows,
+    *,
+    strength: float,
+    coverage: float,
+    seed: int,
 ) -> Rows:
     """Scores [N] of the others by probes that were fitted without them, from 0 on where accepted.
 
     `drawn` are pictures of other things too, which fit every probe. A probe's threshold is what
     the share `coverage` reaches of `judges`, which are of the classes and fit no probe.
     """
-    strength = _best_strength(known, np.concatenate([drawn, others]), seed)
     scores = np.empty(len(others), np.float32)
     order = np.random.default_rng(seed).permutation(len(others))
     for part in np.array_split(order, min(PARTS, len(others))):
@@ -52,8 +57,8 @@ def scores_left_out(
     return scores
 
 
-def _best_strength(known: Rows, others: Rows, seed: int) -> float:
-    """The one that tells a fifth of the pictures best by the rest: by area under the ROC curve."""
+def best_strength(known: Rows, others: Rows, seed: int) -> float:
+    """The penalty by which a fifth of the pictures are told best: area under the ROC curve."""
     rows, truth = _both(known, others)
     fitting, judging, shown, held = train_test_split(
         rows, truth, test_size=1 / PARTS, stratify=truth, random_state=seed

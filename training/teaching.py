@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +22,7 @@ from training.familiarity import (
 )
 from training.fit import load_model, splits_of
 from training.labelled import input_of
-from training.outliers import fit_probe, scores_left_out
+from training.outliers import best_strength, fit_probe, scores_left_out
 from training.run import Run
 from training.settings import TrainingSettings
 from training.views import logits_of
@@ -108,9 +109,9 @@ def write_familiarity(
     if method == "outliers":
         strange = _given(others)
         _require_same_features(run, see, sample.images)
-        shown = Shown(see(sample.images), see(drawn_for(run)), see(strange))
-        reference = shown.reference(run.config.seed)
-        accepted = float((shown.left_out(known, run.config.seed) >= 0).mean())
+        shown = Shown(see(sample.images), see(drawn_for(run)), see(strange), run.config.seed)
+        reference = shown.reference
+        accepted = float((shown.left_out(known) >= 0).mean())
         left_out = {"others": len(strange), "others_accepted": accepted}
     elif method == "energy":
         reference = Reference(method, {})
@@ -135,25 +136,35 @@ def write_familiarity(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shown:
     """What fits a probe: images of the classes, and of other things, drawn and collected."""
 
     known: Seen
     drawn: Seen
     others: Seen
+    seed: int
 
-    def reference(self, seed: int) -> Reference:
+    @cached_property
+    def reference(self) -> Reference:
         """The probe that has seen all of them."""
-        strange = np.concatenate([self.drawn.rows, self.others.rows])
-        return Reference("outliers", fit_probe(self.known.rows, strange, seed))
+        probe = fit_probe(self.known.rows, self._strange, self._strength)
+        return Reference("outliers", probe)
 
-    def left_out(self, judges: Seen, seed: int) -> NDArray[np.float32]:
+    def left_out(self, judges: Seen) -> NDArray[np.float32]:
         """Scores [N] of the collected ones by probes fitted without them, from 0 on accepted."""
         return scores_left_out(
             self.known.rows, self.drawn.rows, self.others.rows, judges.rows,
-            coverage=COVERAGE, seed=seed,
+            strength=self._strength, coverage=COVERAGE, seed=self.seed,
         )  # fmt: skip
+
+    @cached_property
+    def _strange(self) -> NDArray[np.float32]:
+        return np.concatenate([self.drawn.rows, self.others.rows])
+
+    @cached_property
+    def _strength(self) -> float:
+        return best_strength(self.known.rows, self._strange, self.seed)
 
 
 def _judge(run: Run, method: Method, sibling: Run | None) -> tuple[Run, str]:

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.outliers import PARTS, fit_probe, scores_left_out
+from training.outliers import PARTS, STRENGTHS, fit_probe, scores_left_out
 
 WIDTH = 12
+MIDDLING = STRENGTHS[1]
 
 
 def cloud(count: int, place: float, seed: int) -> NDArray[np.float32]:
@@ -23,7 +24,7 @@ def scored(probe: dict[str, NDArray[np.float32]], rows: NDArray[np.float32]) -> 
 
 
 def test_what_is_like_the_others_scores_below_what_is_like_the_known() -> None:
-    probe = fit_probe(cloud(600, 4, seed=0), cloud(60, -4, seed=1), seed=0)
+    probe = fit_probe(cloud(600, 4, seed=0), cloud(60, -4, seed=1), MIDDLING)
     assert {part: array.dtype for part, array in probe.items()} == {
         "weights": np.float32,
         "bias": np.float32,
@@ -35,7 +36,9 @@ def test_what_is_like_the_others_scores_below_what_is_like_the_known() -> None:
 def test_ten_times_as_many_of_one_side_move_no_threshold() -> None:
     """Zero stays half-way between the two, so few pictures of other things are enough."""
     few, many = (
-        scored(fit_probe(cloud(1000, 2, seed=0), cloud(count, -2, seed=1), seed=0), cloud(1, 0, 3))
+        scored(
+            fit_probe(cloud(1000, 2, seed=0), cloud(count, -2, seed=1), MIDDLING), cloud(1, 0, 3)
+        )
         for count in (100, 1000)
     )
     assert few == pytest.approx(many, abs=0.5)
@@ -46,7 +49,7 @@ def test_a_picture_left_out_is_judged_by_what_was_fitted_without_it() -> None:
     known, drawn, judges = cloud(400, 3, seed=0), cloud(40, -3, seed=1), cloud(400, 3, seed=2)
     others = cloud(4 * PARTS + 1, -3, seed=4)
     others[7] = known[0]
-    scores = scores_left_out(known, drawn, others, judges, coverage=0.95, seed=0)
+    scores = scores_left_out(known, drawn, others, judges, strength=MIDDLING, coverage=0.95, seed=0)
     assert scores.shape == (len(others),)
     assert np.flatnonzero(scores >= 0).tolist() == [7]
 
@@ -54,6 +57,8 @@ def test_a_picture_left_out_is_judged_by_what_was_fitted_without_it() -> None:
 @pytest.mark.parametrize("count", [1, 2, PARTS + 1])
 def test_few_others_are_judged_too(count: int) -> None:
     sides = cloud(100, 3, seed=0), cloud(40, -3, seed=1), cloud(count, -3, seed=2)
-    scores = scores_left_out(*sides, cloud(100, 3, seed=3), coverage=0.95, seed=0)
+    scores = scores_left_out(
+        *sides, cloud(100, 3, seed=3), strength=MIDDLING, coverage=0.95, seed=0
+    )
     assert scores.shape == (count,)
     assert (scores < 0).all()
