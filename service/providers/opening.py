@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import onnxruntime
 
 from service.errors import BundleError, ProviderUnavailable
+from service.giving_way import give_way
 from service.providers.arena import use_shared_arena
 from service.providers.attempts import (
     CPU,
@@ -104,7 +106,8 @@ def _try(
     bundle: Bundle, attempt: Attempt, intra_op_threads: int, options: ProviderOptions
 ) -> Runner:
     """Return a runner of one attempt, warm where it has buffers."""
-    session = _build(bundle, attempt.asked, intra_op_threads)
+    build = _build_aside if attempt.provider == "openvino" else _build
+    session = build(bundle, attempt.asked, intra_op_threads)
     if attempt.execution not in session.get_providers():
         raise _Unfit(attempt.absent)
     check_signature(bundle, session)
@@ -154,6 +157,14 @@ def _build(
     return onnxruntime.InferenceSession(
         bundle.model_path, options, providers=[*asked, CPU], enable_fallback=0
     )
+
+
+def _build_aside(
+    bundle: Bundle, asked: Sequence[tuple[str, object]], intra_op_threads: int
+) -> onnxruntime.InferenceSession:
+    """Build a session in a thread that gives way: OpenVINO's own threads are as nice as it is."""
+    with ThreadPoolExecutor(1, "loading", initializer=give_way) as nicer:
+        return nicer.submit(_build, bundle, asked, intra_op_threads).result()
 
 
 def _first_line(error: Exception) -> str:
