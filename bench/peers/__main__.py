@@ -37,6 +37,7 @@ from service.bundles import Bundle, find_bundles, load_bundle
 from service.classifier import OnnxClassifier
 from service.cores import usable_cores
 from service.settings import SHIPPED_BUNDLES
+from training.processor import processor
 
 IDLE_SECONDS: Final = 10.0
 LIGHT_SECONDS: Final = 10.0
@@ -162,7 +163,7 @@ def _conditions(rounds: int, seconds: int) -> Conditions:
     return Conditions(
         taken=datetime.now(UTC).date().isoformat(),
         commit=commit.stdout.strip(),
-        machine=platform.machine(),
+        machine=f"{platform.machine()}, {processor().rpartition(',')[0]}",
         cores=usable_cores(),
         python=platform.python_version(),
         onnxruntime=onnxruntime.__version__,
