@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from training.commands.fitting import fit, grid, pair
+from training.commands.fitting import average, fit, grid, pair
 from training.commands.measuring import compare, evaluate, report
 from training.commands.searching import search
 from training.commands.showing import augmentations, data, explore, list_recipes
@@ -27,7 +27,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 Method = Literal["energy", "neighbours", "relative", "outliers"]
 
 app.command("list")(list_recipes)
-for command in (data, explore, augmentations, fit, grid, pair, search, evaluate, compare, report):
+for command in (
+    data, explore, augmentations, fit, grid, average, pair, search, evaluate, compare, report,
+):  # fmt: skip
     app.command()(command)
 
 

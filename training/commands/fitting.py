@@ -170,3 +170,20 @@ def pair(  # noqa: PLR0913 - each is a flag
         print_json({"run": str(paired.folder), "recipe": paired.config.recipe.name})
     else:
         console.print(f"Paired: {paired.folder}")
+
+
+def average(
+    runs: Annotated[list[Path], typer.Argument(help="Finished runs of one network.")],
+    *,
+    run: Annotated[Path, typer.Option(help="The run folder of their mean.")],
+    as_json: Json = False,
+) -> None:
+    """Average the weights of runs that began with the same ones; nothing is fitted."""
+    from training.averaging import average as average_runs
+    from training.run import Run
+
+    mean = average_runs([Run.open(folder) for folder in runs], run, TrainingSettings())
+    if as_json:
+        print_json({"run": str(mean.folder), "recipe": mean.config.recipe.name})
+    else:
+        console.print(f"Averaged: {mean.folder}")
