@@ -126,7 +126,7 @@ def main(  # noqa: PLR0913  # one for each thing that may be chosen
         for each in environments:
             each.close()
     lines = [*_heading(paths, callers, rounds, seconds), *_table(cases, sizes, rates)]
-    lines += _labels(cases, held_back, validation)
+    lines += labels_lines(cases, held_back, validation)
     out.write_text("\n".join(lines) + "\n", "utf-8")
     print(out.read_text("utf-8"))
 
@@ -145,14 +145,14 @@ def _open(
         ]
 
 
-def _labels(cases: list[Case], held_back: Split | None, name: str) -> list[str]:
+def labels_lines(cases: list[Case], held_back: Split | None, name: str) -> list[str]:
     """What each says of the labelled images, beside the first."""
     if held_back is None:
         return []
     lines = [
         "",
         (
-            f"Of {name}'s {len(held_back)} validation images, some of which a network that ships "
+            f"Of the {len(held_back)} validation images of {name}, some of which a network that ships "
             "may have learned from; differences are to the first row, of scores after the "
             "temperature."
         ),
