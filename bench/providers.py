@@ -152,9 +152,8 @@ def labels_lines(cases: list[Case], held_back: Split | None, name: str) -> list[
     lines = [
         "",
         (
-            f"Of the {len(held_back)} validation images of {name}, some of which a network that ships "
-            "may have learned from; differences are to the first row, of scores after the "
-            "temperature."
+            f"Of the {len(held_back)} validation images of {name}, from which a network that ships "
+            "may have learned; differences are to the first row, of scores after the temperature."
         ),
         "",
         "| Asked for | Bundle | Right | Other labels | 99 % of scores within | Furthest score |",
