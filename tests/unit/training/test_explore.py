@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from datetime import date
@@ -39,6 +40,24 @@ def test_the_same_picture_and_a_slightly_changed_one_are_found() -> None:
     assert found.complete
     assert [(pair.first, pair.second) for pair in found.pairs] == [(3, 20), (7, 40)]
     assert found.pairs[0].distance == 0 < found.pairs[1].distance
+
+
+@pytest.mark.parametrize("change", ["compressed", "cropped", "cast"])
+def test_a_picture_that_was_published_twice_is_found(change: str) -> None:
+    """As the near-duplicates of CIFAR-10 differ: another file, cut, size or colour of one photo."""
+    images = pictures(60)
+    original = Image.fromarray(images[7])
+    if change == "compressed":
+        with io.BytesIO() as file:
+            original.save(file, "JPEG", quality=30)
+            again = np.asarray(Image.open(file))
+    elif change == "cropped":
+        again = np.asarray(original.resize((32, 32), box=(0.5, 0.5, 31.5, 31.5)))
+    else:
+        again = np.clip(images[7] * np.array([0.85, 1.0, 1.1]), 0, 255).astype(np.uint8)
+    images[40] = again
+    pairs = near_duplicates(images).pairs
+    assert [(pair.first, pair.second) for pair in pairs] == [(7, 40)]
 
 
 def test_pairs_are_found_across_two_splits() -> None:
