@@ -21,6 +21,7 @@ from training.errors import RecipeError, RunError
 from training.head import fit_head
 from training.imagenet import load_imagenet_weights
 from training.models import build
+from training.norms import norms_of, restate_norms
 from training.recipe import Backbone, Recipe
 from training.run import Run, RunConfig, commit, versions
 from training.settings import TrainingSettings
@@ -28,6 +29,7 @@ from training.state import State
 from training.views import logits_of
 
 NO_IMAGES = 0
+FLOAT32 = "float32"
 # The lowest temperature of a head that was fitted by itself.
 SUREST = 1.0
 
@@ -135,7 +137,18 @@ def fit_weights(
         fit_head(model, run, splits.train, recipe.fit.head, progress)
     if recipe.fit.epochs:
         _fit_model(model, run, splits, progress, watchers)
+    if policy != FLOAT32 and recipe.fit.epochs and norms_of(model):
+        model = _widened(model, run, splits.train.images)
     _save_weights(model, run.weights)
+
+
+def _widened(model: keras.Model, run: Run, images: NDArray[np.uint8]) -> keras.Model:
+    """The same network in float32, with norms that have seen float32."""
+    keras.mixed_precision.set_dtype_policy(FLOAT32)
+    wide = build_model(run.config.recipe)
+    wide.set_weights(model.get_weights())
+    restate_norms(wide, images, run.config.seed)
+    return wide
 
 
 def build_model(recipe: Recipe) -> keras.Model:
@@ -164,7 +177,7 @@ def load_model(run: Run) -> keras.Model:
         RunError: the fit has not ended.
     """
     run.require_finished()
-    keras.mixed_precision.set_dtype_policy("float32")
+    keras.mixed_precision.set_dtype_policy(FLOAT32)
     model = build_model(run.config.recipe)
     model.load_weights(run.weights)
     return model
