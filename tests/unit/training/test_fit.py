@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from tests.colours import NARROW, TINY, TRAIN, VALIDATION
 from tests.runs import write_run
 from training.errors import RunError
 from training.fit import Stretch, build_model, fit, load_model, splits_of, start, stretches
+from training.norms import restate_norms
 from training.progress import JsonProgress
 from training.recipe import NesterovSgd, Recipe
 from training.run import Run, RunConfig
@@ -152,3 +154,29 @@ def test_weights_of_another_network_end_the_fit(
     with pytest.raises(RunError, match="of another network"), JsonProgress() as progress:
         fit(run, colour_settings, progress)
     assert not run.finished
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_norms_are_taken_anew_where_a_fit_rounded(
+    tmp_path: Path,
+    colour_settings: TrainingSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    policy: str,
+) -> None:
+    restated: list[keras.Model] = []
+
+    def restate(model: keras.Model, images: NDArray[np.uint8], seed: int) -> None:
+        restate_norms(model, images, seed)
+        restated.append(model)
+
+    monkeypatch.setattr("training.fit.device.detect_precision", lambda: policy)
+    monkeypatch.setattr("training.fit.restate_norms", restate)
+    recipe = NARROW.model_copy(update={"fit": NARROW.fit.model_copy(update={"epochs": 1})})
+    run = Run.start(tmp_path / "run", RunConfig(recipe=recipe))
+    fit(run, colour_settings, JsonProgress())
+    assert len(restated) == (policy != "float32")
+    assert all(model.dtype_policy.name == "float32" for model in restated)
+    found = load_model(run).get_weights()
+    for model in restated:
+        for weight, kept in zip(model.get_weights(), found, strict=True):
+            np.testing.assert_array_equal(weight, kept)
