@@ -214,7 +214,7 @@ def _table(
             ratios.append(ratio)
         logits = np.array(taken["logits"])
         comparable = logits.shape == base.shape
-        same = f"{(logits.argmax(1) == base.argmax(1)).mean():.0%}" if comparable else "–"
+        same = f"{(logits.argmax(1) == base.argmax(1)).mean():.2%}" if comparable else "–"
         apart = f"{np.abs(logits - base).max():.2g}" if comparable else "–"
         reached = "reached" if min(ratios) >= GAIN else "not reached"
         name = "/".join(case.bundle.parts[-2:])
