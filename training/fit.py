@@ -145,9 +145,10 @@ def fit_weights(
 def _widened(model: keras.Model, run: Run, images: NDArray[np.uint8]) -> keras.Model:
     """The same network in float32, with norms that have seen float32."""
     keras.mixed_precision.set_dtype_policy(FLOAT32)
-    wide = build_model(run.config.recipe)
+    recipe = run.config.recipe
+    wide = build_model(recipe)
     wide.set_weights(model.get_weights())
-    restate_norms(wide, images, run.config.seed)
+    restate_norms(wide, images, batch_size=recipe.fit.batch_size, seed=run.config.seed)
     return wide
 
 

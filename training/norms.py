@@ -13,28 +13,36 @@ from numpy.typing import NDArray
 
 from training.layers import ShiftedNormActivation
 
-BATCH = 500
 IMAGES = 10_000
 
 
 def norms_of(model: keras.Model) -> list[keras.layers.Layer]:
-    """The layers that follow the statistics of the batches that they see."""
+    """The layers that follow the statistics of the batches that they see, of inner models too."""
     kinds = (keras.layers.BatchNormalization, ShiftedNormActivation)
-    return [layer for layer in model.layers if isinstance(layer, kinds) and layer.trainable]
+    found: list[keras.layers.Layer] = []
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            found += norms_of(layer)
+        elif isinstance(layer, kinds) and layer.trainable:
+            found.append(layer)
+    return found
 
 
-def restate_norms(model: keras.Model, images: NDArray[np.uint8], seed: int) -> None:
+def restate_norms(
+    model: keras.Model, images: NDArray[np.uint8], *, batch_size: int, seed: int
+) -> None:
     """Set every norm's mean and variance to their means over batches of up to 10,000 images.
 
     Args:
         model: in float32; nothing else of it changes.
         images: the training images, uint8 [N, H, W, C], as they are.
+        batch_size: of the fit, which the memory bears.
         seed: which of them are looked at.
     """
     norms = norms_of(model)
     kept = [layer.momentum for layer in norms]
     order = np.random.default_rng(seed).permutation(len(images))[:IMAGES]
-    batches = np.array_split(order, max(1, len(order) // BATCH))
+    batches = np.array_split(order, max(1, len(order) // batch_size))
     try:
         for count, places in enumerate(batches, start=1):
             for layer in norms:

@@ -165,8 +165,10 @@ def test_norms_are_taken_anew_where_a_fit_rounded(
 ) -> None:
     restated: list[keras.Model] = []
 
-    def restate(model: keras.Model, images: NDArray[np.uint8], seed: int) -> None:
-        restate_norms(model, images, seed)
+    def restate(
+        model: keras.Model, images: NDArray[np.uint8], *, batch_size: int, seed: int
+    ) -> None:
+        restate_norms(model, images, batch_size=batch_size, seed=seed)
         restated.append(model)
 
     monkeypatch.setattr("training.fit.device.detect_precision", lambda: policy)
