@@ -24,7 +24,8 @@ CHARTS: Final = (
 COMMANDS: Final = (
     "Written by `python -m bench.peers` (the bundle that ships), `python -m bench.peers "
     "--untrained` (a network of airbench94's size without views) and `python -m bench.peers "
-    "--bundle FOLDER` (any other, such as an int8 one); `python -m bench.serving` makes it anew "
+    "--bundle FOLDER` (any other, such as an int8 one), each with `--openvino PYTHON` for ours on "
+    "OpenVINO as well; `python -m bench.serving` makes it anew "
     "from `bench/serving.json`. The ratios carry over, the absolute figures are those of the "
     "machine."
 )

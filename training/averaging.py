@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from training.errors import RunError
-from training.fit import build_model, calibrate, load_model, splits_of
+from training.fit import build_model, calibrate, load_model, save_weights, splits_of
 from training.pairing import MEMBERS_FILE
 from training.recipe import Backbone, EfficientNetLite
 from training.run import Run, RunConfig
@@ -66,7 +66,7 @@ def average(runs: Sequence[Run], folder: Path, settings: TrainingSettings) -> Ru
     weights = zip(*(load_model(run).get_weights() for run in runs), strict=True)
     model = build_model(recipe)
     model.set_weights([np.mean(alike, axis=0, dtype=np.float64) for alike in weights])
-    model.save_weights(mean.weights)
+    save_weights(model, mean.weights)
     if config.fitted_on == "train":
         calibrate(mean, splits_of(mean, settings).validation)
     return mean

@@ -139,7 +139,7 @@ def fit_weights(
         _fit_model(model, run, splits, progress, watchers)
     if policy != FLOAT32 and recipe.fit.epochs and norms_of(model):
         model = _widened(model, run, splits.train.images)
-    _save_weights(model, run.weights)
+    save_weights(model, run.weights)
 
 
 def _widened(model: keras.Model, run: Run, images: NDArray[np.uint8]) -> keras.Model:
@@ -325,7 +325,8 @@ def compile_model(
     )
 
 
-def _save_weights(model: keras.Model, path: Path) -> None:
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Write a model's weights, whole or not at all: a run with weights counts as finished."""
     temporary = path.with_name(f"partial.{path.name}")
     model.save_weights(temporary)
     temporary.replace(path)

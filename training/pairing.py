@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import RunError
-from training.fit import build_model, calibrate, count, load_model, splits_of
+from training.fit import build_model, calibrate, count, load_model, save_weights, splits_of
 from training.recipe import Network, Pair, Recipe, Views
 from training.run import Run, RunConfig
 from training.settings import TrainingSettings
@@ -54,7 +54,7 @@ def pair(  # noqa: PLR0913 - of what, with what shares, and where to
     _copy_records(first, second, run)
     model = _join(first, second, run, halved=halved)
     run.write("model.json", {"parameters": count(model), "total": model.count_params()})
-    model.save_weights(run.weights)
+    save_weights(model, run.weights)
     if config.fitted_on == "train":
         calibrate(run, splits_of(run, settings).validation)
     return run

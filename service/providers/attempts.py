@@ -9,8 +9,8 @@ from typing import Final
 
 from service.contract import InputSpec
 from service.providers import cuda, openvino, tensorrt
-from service.providers.options import Accelerator, Provider, ProviderOptions
-from service.providers.parity import EXACT, ROUNDED
+from service.providers.options import Accelerator, Precision, Provider, ProviderOptions
+from service.providers.parity import COARSE, EXACT, ROUNDED
 from service.providers.runners import Device
 
 CPU: Final = "CPUExecutionProvider"
@@ -23,6 +23,11 @@ OBSTACLES: Final[Mapping[str, Callable[[], str | None]]] = MappingProxyType(
     }
 )
 """What stands in the way of each before any session is built, or None."""
+
+WITHIN: Final[Mapping[Precision, float]] = MappingProxyType(
+    {"f32": EXACT, "f16": ROUNDED, "bf16": COARSE}
+)
+"""How far from the CPU's OpenVINO's answers may be, by what it computes in."""
 
 _NO_GPU: Final = "ONNX Runtime could not use the GPU; is one visible, and its driver recent enough?"
 _NOT_TAKEN: Final = "ONNX Runtime built the session without it"
@@ -118,7 +123,7 @@ def _openvino_attempts(options: ProviderOptions, intra_op_threads: int) -> tuple
                     ),
                 ),
             ),
-            EXACT if precision == "f32" else ROUNDED,
+            WITHIN[precision],
             f" in {precision}",
         )
         for precision in openvino.precisions(options.openvino_precision)

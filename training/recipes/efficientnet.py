@@ -28,17 +28,19 @@ from training.recipe import (
 from training.recipes import register
 from training.recipes.transfer import TRANSFER
 
+RISE_AND_FALL = Triangle(start=0.1, peak=0.15, end=0.01)
 
-def _fine_tuned(  # noqa: PLR0913 - what the three differ in
+
+def _fine_tuned(  # noqa: PLR0913 - what they differ in
     name: str,
     summary: str,
     *,
-    pixels: int,
     epochs: int,
     rate: float,
-    schedule: Triangle,
+    pixels: int = 128,
     batch_size: int = 64,
     cutout: int = 0,
+    schedule: Triangle = RISE_AND_FALL,
 ) -> Recipe:
     return Recipe(
         name=name,
@@ -59,10 +61,8 @@ EFFICIENTNET_LITE0 = register(
     _fine_tuned(
         "efficientnet-lite0",
         "Liu 2020: ImageNet weights, fine-tuned at 128 pixels",
-        pixels=128,
         epochs=6,
         rate=0.003,
-        schedule=Triangle(start=0.1, peak=0.15, end=0.01),
     )
 )
 
@@ -71,10 +71,8 @@ EFFICIENTNET_LITE0_CUTOUT = register(
     _fine_tuned(
         "efficientnet-lite0-cutout",
         "the same with cutout, for twice as many epochs in larger batches",
-        pixels=128,
         epochs=12,
         rate=0.006,
-        schedule=Triangle(start=0.1, peak=0.15, end=0.01),
         batch_size=128,
         cutout=8,
     )
@@ -86,9 +84,9 @@ EFFICIENTNET_LITE0_192 = register(
     _fine_tuned(
         "efficientnet-lite0-192",
         "the same at 192 pixels, to go on with a run at 128",
-        pixels=192,
         epochs=2,
         rate=0.002,
+        pixels=192,
         schedule=Triangle(start=0.3, peak=0.1, end=0.01),
     )
 )

@@ -11,7 +11,7 @@ from service.contract import Filter, InputSpec, Resize
 from service.providers import openvino
 from service.providers.attempts import accelerators, attempts_of
 from service.providers.options import Precision, Provider, ProviderOptions, runs_at_once
-from service.providers.parity import EXACT, ROUNDED
+from service.providers.parity import COARSE, EXACT, ROUNDED
 from service.providers.runners import Device
 
 SPEC = InputSpec(height=32, width=24, channels=3, resize=Resize.STRETCH, filter=Filter.BILINEAR)
@@ -84,10 +84,11 @@ def test_tensorrt_without_a_folder_keeps_nothing() -> None:
 @pytest.mark.parametrize(
     ("precision", "flags", "hints", "bounds"),
     [
-        ("auto", {"amx_bf16": True}, ["bf16", "f32"], [ROUNDED, EXACT]),
+        ("auto", {"amx_bf16": True}, ["bf16", "f32"], [COARSE, EXACT]),
         ("auto", {"amx_bf16": False}, ["f32"], [EXACT]),
         ("f32", {"amx_bf16": True}, ["f32"], [EXACT]),
-        ("bf16", {"amx_bf16": False}, ["bf16"], [ROUNDED]),
+        ("bf16", {"amx_bf16": False}, ["bf16"], [COARSE]),
+        ("f16", {"amx_bf16": True}, ["f16"], [ROUNDED]),
     ],
 )
 def test_openvino_rounds_where_that_is_fast_and_gives_way_to_float32(
