@@ -1,6 +1,7 @@
 """Pictures of other things: which score tells them from known ones, kind by kind.
 
     python -m bench.unknown RUN --pictures FILE.npz
+    python -m bench.unknown RUN
 
 Scores a finished run by its largest probability and by each method of `training.familiarity`, on
 validation images and on kinds of pictures that belong to no class. FILE.npz holds uint8 pictures
@@ -10,7 +11,8 @@ two photos that scikit-learn ships. The table goes to `bench/unknown.md`.
 A false accept is an unknown picture that scores no lower than 95 % of validation do. The method
 `outliers` learns from such pictures: those of the file are each judged by a probe that was fitted
 without them, the drawn ones by a probe that was shown others of their kind, and the pieces of
-photos by one that was shown none.
+photos by one that was shown none. A run that was fitted with pictures of other things is judged by
+those that were held back from it.
 """
 
 from collections.abc import Callable
@@ -36,13 +38,14 @@ from training.labelled import input_of
 from training.others import read_others
 from training.run import Run
 from training.settings import TrainingSettings
-from training.teaching import COVERAGE, Seen, Shown, drawn_for, eyes, sample_of
+from training.teaching import COVERAGE, Seen, Shown, eyes, sample_of, shown_of
 
 RESULTS: Final = Path(__file__).with_name("unknown.md")
 DRAWN: Final = 400
 SCORE: Final = "largest probability"
 TOGETHER: Final = "outliers"
 CROPS: Final = "pieces of two photos"
+COLLECTED: Final = "collected pictures"
 SEED: Final = 1000
 Pictures = NDArray[np.uint8]
 Way = Callable[[Seen], NDArray[np.float32]]
@@ -61,29 +64,39 @@ def main(
     run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
     *,
     pictures: Annotated[
-        Path, typer.Option(help="Pictures of other things: a folder, or .npz with `x`.")
-    ],
+        Path | None,
+        typer.Option(
+            help="Pictures of other things: a folder, or .npz with `x`; a run that was fitted "
+            "with some has its own."
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where the table goes.")] = RESULTS,
 ) -> None:
     """Measure and write the table."""
     opened = Run.open(run)
     splits = splits_of(opened, TrainingSettings())
     spec = input_of(opened)
-    kinds = drawn(spec, DRAWN, SEED) | {
-        CROPS: _crops(spec),
-        pictures.stem: read_others(pictures, spec),
-    }
-    scores = score(opened, splits, kinds, pictures.stem)
+    kinds = drawn(spec, DRAWN, SEED) | {CROPS: _crops(spec)}
+    collected = read_others(pictures, spec) if pictures else None
+    scores = score(opened, splits, kinds, collected)
     out.write_text(_table(opened, scores, len(splits.validation)))
     Console().print(out.read_text(), markup=False, soft_wrap=True)
 
 
-def score(run: Run, splits: Splits, kinds: dict[str, Pictures], own: str) -> list[Scores]:
-    """Every way's scores of validation and of each kind; `own` is the kind from the file."""
+def score(
+    run: Run, splits: Splits, kinds: dict[str, Pictures], collected: Pictures | None
+) -> list[Scores]:
+    """Every way's scores of validation, of each kind, and of what the run's probe was not shown.
+
+    Raises:
+        RunError: there are no collected pictures, of the run's own or these; or there are both.
+    """
     see = eyes(run)
     sample = sample_of(splits.train, SEED)
     train, known = see(sample.images), see(splits.validation.images)
+    shown = shown_of(run, see, sample.images, collected)
     unknown = {name: see(images) for name, images in kinds.items()}
+    unknown[COLLECTED] = shown.held_back or shown.others
     largest = _largest(run.read("calibration.json")["temperature"])
     ways = {SCORE: largest} | {
         method: _by(fit_reference(method, train.features, sample.labels)) for method in METHODS
@@ -94,16 +107,16 @@ def score(run: Run, splits: Splits, kinds: dict[str, Pictures], own: str) -> lis
     ]
     return [
         *scores,
-        _taught(Shown(train, see(drawn_for(run)), unknown[own], SEED), known, unknown, own),
+        _taught(shown, known, unknown),
     ]
 
 
-def _taught(shown: Shown, known: Seen, unknown: dict[str, Seen], own: str) -> Scores:
+def _taught(shown: Shown, known: Seen, unknown: dict[str, Seen]) -> Scores:
     """Scores of probes, from 0 on where `COVERAGE` of the known are."""
     way = _by(shown.reference)
     threshold = np.float32(np.quantile(way(known), 1 - COVERAGE))
     scores = {kind: way(seen) - threshold for kind, seen in unknown.items()}
-    return Scores(TOGETHER, way(known) - threshold, scores | {own: shown.left_out(known)})
+    return Scores(TOGETHER, way(known) - threshold, scores | {COLLECTED: shown.left_out(known)})
 
 
 def _largest(temperature: float) -> Way:
@@ -158,7 +171,7 @@ def _table(run: Run, scores: list[Scores], known: int) -> str:
     lines = [
         "# Pictures of other things",
         "",
-        "Written by `python -m bench.unknown RUN --pictures FILE.npz`.",
+        "Written by `python -m bench.unknown RUN`.",
         "",
         (
             f"Recipe {config.recipe.name}, {config.recipe.fit.epochs} epochs, seed {config.seed}; "

@@ -20,7 +20,7 @@ from training.commands.searching import search
 from training.commands.showing import augmentations, data, explore, list_recipes
 from training.errors import TrainingError
 from training.settings import TrainingSettings
-from training.terminal import Json, RunFolder, console, print_json
+from training.terminal import Json, Others, RunFolder, console, print_json
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -42,29 +42,24 @@ def familiarity(
         Path | None,
         typer.Option(help="For a run fitted on all images: one like it fitted on `train`."),
     ] = None,
-    others: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="For `outliers`: a folder of pictures of other things, or .npz with `x`; may be "
-            "given again."
-        ),
-    ] = None,
+    others: Others = None,
     as_json: Json = False,
 ) -> None:
-    """Teach a finished run to tell pictures of other things; what it is exported with."""
-    if bool(others) != (method == "outliers"):
-        raise typer.BadParameter("--others goes with --method outliers, and that with --others")
-    import numpy as np
+    """Teach a finished run to tell pictures of other things; what it is exported with.
 
+    The method `outliers` needs --others, unless the run was fitted with such pictures.
+    """
+    if others and method != "outliers":
+        raise typer.BadParameter("--others goes with --method outliers")
     from training.familiarity import RECORD_FILE
     from training.labelled import input_of
-    from training.others import read_others
+    from training.others import read_all_others
     from training.run import Run
     from training.teaching import write_familiarity
 
     opened = Run.open(run)
     spec = input_of(opened)
-    pictures = np.concatenate([read_others(path, spec) for path in others]) if others else None
+    pictures = read_all_others(others, spec) if others else None
     other = Run.open(sibling) if sibling else None
     write_familiarity(opened, TrainingSettings(), method, sibling=other, others=pictures)
     record = opened.read(RECORD_FILE)
@@ -75,10 +70,10 @@ def familiarity(
         f"{method}: accepts from {record['accept']:.4g}, reviews from "
         f"{record['review']:.4g}; written to {opened.folder}"
     )
-    if others:
+    if "others" in record:
         console.print(
-            f"Of the {record['others']} pictures {record['others_accepted']:.1%} are accepted by "
-            "probes that were not shown them."
+            f"Of {record['others']} pictures of other things {record['others_accepted']:.1%} are "
+            "accepted by what was not shown them."
         )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from training.errors import RunError
+from training.exposure import all_others, keep_others
 from training.fit import build_model, calibrate, load_model, save_weights, splits_of
 from training.pairing import MEMBERS_FILE
 from training.recipe import Backbone, EfficientNetLite
@@ -54,8 +55,11 @@ def average(runs: Sequence[Run], folder: Path, settings: TrainingSettings) -> Ru
         seed=first.config.seed,
         fitted_on=first.config.fitted_on,
         beginning=first.config.beginning,
+        others=first.config.others,
     )
     mean = Run.start(folder, config)
+    if config.others:
+        keep_others(mean, all_others(first))
     for name in ("environment.json", "data.json", "model.json"):
         mean.write(name, first.read(name))
     members = [
@@ -80,6 +84,8 @@ def _require_alike(one: Run, other: Run) -> None:
         raise RunError(f"{one.folder} and {other.folder} are of different data")
     if mine.fitted_on != theirs.fitted_on:
         raise RunError(f"one of {one.folder} and {other.folder} has seen the validation images")
+    if mine.others != theirs.others:
+        raise RunError(f"{one.folder} and {other.folder} were shown different other things")
     if _origin(one) is None or _origin(one) != _origin(other):
         raise RunError(
             f"{one.folder} and {other.folder} did not begin with the same weights, so that their "

@@ -1,7 +1,9 @@
 """Images and targets in batches, for fitting and for validation."""
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from training.augmentation import augment
 from training.data import Split
@@ -9,18 +11,27 @@ from training.datasets import find_data_set
 from training.mixing import mix
 from training.recipe import Recipe
 from training.run import RunConfig
+from training.streams import Stream
 
 
-def training_batches(split: Split, config: RunConfig, start: int, end: int) -> tf.data.Dataset:
+def training_batches(
+    split: Split,
+    config: RunConfig,
+    start: int,
+    end: int,
+    others: NDArray[np.uint8] | None = None,
+) -> tf.data.Dataset:
     """Varied images and targets of the epochs from `start` to before `end`.
 
     Each batch is uint8 [N, H, W, C] and float32 [N, classes]; an epoch drops what fills no batch.
+    With `others` [M, H, W, C] some of them come behind each batch, of every class alike.
     """
     recipe, seed = config.recipe, config.seed
     images, labels = tf.constant(split.images), tf.constant(split.labels)
     classes = len(find_data_set(recipe.data).classes)
     size = recipe.fit.batch_size
     steps = len(split) // size
+    strangers = max(1, round(size * recipe.fit.others_share))
 
     def epoch(number: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(
@@ -34,15 +45,22 @@ def training_batches(split: Split, config: RunConfig, start: int, end: int) -> t
         )
 
     def batch(number: tf.Tensor, step: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        shown, targets = tf.gather(images, places), tf.one_hot(tf.gather(labels, places), classes)
+        if others is not None:
+            strange = tf.random.stateless_uniform(
+                [strangers], [seed + Stream.OTHERS, step], 0, len(others), tf.int64
+            )
+            shown = tf.concat([shown, tf.gather(others, strange)], 0)
+            targets = tf.concat([targets, tf.fill([strangers, classes], 1 / classes)], 0)
+            places = tf.concat([places, len(split) + strange], 0)
         varied = augment(
-            tf.gather(images, places),
+            shown,
             places,
             augmentation=recipe.augmentation,
             seed=seed,
             epoch=number,
             step=step,
         )
-        targets = tf.one_hot(tf.gather(labels, places), classes)
         return mix(varied, targets, recipe.augmentation.mix, seed=seed, step=step)
 
     return tf.data.Dataset.range(start, end).flat_map(epoch).prefetch(2)

@@ -1,6 +1,5 @@
 """Fits a recipe into a run folder, and goes on where a killed run stopped."""
 
-import shutil
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,12 +17,13 @@ from training.callbacks import FollowValidation, KeepState, Progress, TellProgre
 from training.data import Split, Splits, load_splits, load_whole_training_half
 from training.datasets import find_data_set
 from training.errors import RecipeError, RunError
+from training.exposure import KnownAccuracy, shown_to
 from training.head import fit_head
 from training.imagenet import load_imagenet_weights
 from training.models import build
 from training.norms import norms_of, restate_norms
 from training.recipe import Backbone, Recipe
-from training.run import Run, RunConfig, commit, versions
+from training.run import Run, commit, versions
 from training.settings import TrainingSettings
 from training.state import State
 from training.views import logits_of
@@ -78,29 +78,6 @@ def fit(
         fit_weights(run, splits, settings, progress, strategy=strategy, watchers=watchers)
     if len(splits.validation):
         calibrate(run, splits.validation)
-
-
-def start(folder: Path, config: RunConfig, source: Run | None = None) -> Run:
-    """Start a run in `folder`, or go on with it; with `source`, from the weights of that run.
-
-    The new network may see images at another size, but has the same weights.
-
-    Raises:
-        RunError: `source` is not finished, of other data, or has seen the images that the new run
-            holds back; or `folder` holds another run.
-    """
-    if source is None:
-        return Run.start(folder, config)
-    if source.config.recipe.data != config.recipe.data:
-        raise RunError(f"{source.folder} is of other data")
-    if source.config.fitted_on == "all" and config.fitted_on == "train":
-        raise RunError(f"{source.folder} has seen the images that a fit on `train` holds back")
-    run = Run.start(folder, config.model_copy(update={"beginning": source.as_beginning()}))
-    if not run.start_weights.exists():
-        partial = run.start_weights.with_name("partial.start.weights.h5")
-        shutil.copyfile(source.weights, partial)
-        partial.replace(run.start_weights)
-    return run
 
 
 def fit_weights(
@@ -262,6 +239,7 @@ def _fit_model(
     watchers: Sequence[keras.callbacks.Callback],
 ) -> None:
     recipe = run.config.recipe
+    others = shown_to(run)
     steps_per_epoch = len(splits.train) // recipe.fit.batch_size
     state = State(model, run, steps_per_epoch * recipe.fit.epochs)
     done = state.restore()
@@ -283,7 +261,7 @@ def _fit_model(
             model.learn_whitening_bias(learns=stretch.whitening_bias)
         compile_model(model, state.optimiser, recipe)
         model.fit(
-            training_batches(splits.train, run.config, stretch.start, stretch.end),
+            training_batches(splits.train, run.config, stretch.start, stretch.end, others),
             initial_epoch=stretch.start,
             epochs=stretch.end,
             steps_per_epoch=steps_per_epoch,
@@ -319,7 +297,7 @@ def compile_model(
         loss=keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=recipe.fit.label_smoothing
         ),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        metrics=[KnownAccuracy(name="accuracy")],
         # XLA for the whole model is slower on processors; our layers use it where it helps.
         jit_compile=False,
     )

@@ -1,5 +1,6 @@
 """Pictures of other things that somebody collected: what a model should learn to leave alone."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 from zipfile import BadZipFile
@@ -29,6 +30,11 @@ def read_others(path: Path, spec: InputSpec) -> NDArray[np.uint8]:
         raise DataError(path, "holds no pictures", REMEDY)
     pictures = tuple(Picture(str(file), 0, file.read_bytes) for file in files)
     return decode_all(path, pictures, spec)
+
+
+def read_all_others(paths: Sequence[Path], spec: InputSpec) -> NDArray[np.uint8]:
+    """Pictures uint8 [N, H, W, C] of several such places; errors as for `read_others`."""
+    return np.concatenate([read_others(path, spec) for path in paths])
 
 
 def _read_arrays(path: Path, spec: InputSpec) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import RunError
+from training.exposure import all_others, keep_others
 from training.fit import build_model, calibrate, count, load_model, save_weights, splits_of
 from training.recipe import Network, Pair, Recipe, Views
 from training.run import Run, RunConfig
@@ -51,6 +52,8 @@ def pair(  # noqa: PLR0913 - of what, with what shares, and where to
     second.require_finished()
     config = _config(first, second, share, views, sibling)
     run = Run.start(folder, config)
+    if config.others:
+        keep_others(run, all_others(first))
     _copy_records(first, second, run)
     model = _join(first, second, run, halved=halved)
     run.write("model.json", {"parameters": count(model), "total": model.count_params()})
@@ -76,7 +79,13 @@ def _config(first: Run, second: Run, share: float, views: Views, sibling: Run | 
         }
     )
     fitted_on = two.fitted_on if one.fitted_on == "train" else one.fitted_on
-    return RunConfig(recipe=recipe, seed=one.seed, fitted_on=fitted_on, beginning=one.beginning)
+    return RunConfig(
+        recipe=recipe,
+        seed=one.seed,
+        fitted_on=fitted_on,
+        beginning=one.beginning,
+        others=one.others,
+    )
 
 
 def _network(recipe: Recipe) -> Network:

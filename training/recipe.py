@@ -59,6 +59,8 @@ class Fit(Part):
 
     `keep_best` names what the epoch whose weights are kept is best in; without it the last epoch's
     are. `planned_epochs` is what the recipe says when a run was given another number of epochs.
+    `others_share` is how many pictures of other things come with a batch, as a share of its size,
+    where a run has any.
     Where there is a `head` it is fitted first; without any epochs nothing else is.
     """
 
@@ -74,6 +76,7 @@ class Fit(Part):
     keep_best: Monitor | None = None
     planned_epochs: PositiveInt | None = None
     head: LogisticHead | None = None
+    others_share: UnitInterval = 0.125
 
     @model_validator(mode="after")
     def _something_is_fitted(self) -> Self:

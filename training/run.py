@@ -9,6 +9,7 @@ RUN/
   head.json          how the head alone was fitted, where a recipe asks for that
   features/          what the frozen network saw, for that head
   start.weights.h5   the weights that the fit began with, where another run gave them
+  others.npz         pictures of other things that the fit was shown, and some held back
   history.jsonl      a line an epoch
   checkpoints/       of the last epoch, to go on from
   model.weights.h5   the finished weights
@@ -51,6 +52,15 @@ class Beginning(BaseModel):
     sha256: str
 
 
+class OtherPictures(BaseModel):
+    """Pictures of other things that a fit is shown (`training.exposure`): digest and number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: str
+    count: int
+
+
 class RunConfig(BaseModel):
     """What a run is: fixed when it starts, and compared when it goes on.
 
@@ -64,6 +74,7 @@ class RunConfig(BaseModel):
     seed: int = 0
     fitted_on: Literal["train", "all"] = "train"
     beginning: Beginning | None = None
+    others: OtherPictures | None = None
 
 
 class Run:
@@ -125,6 +136,11 @@ class Run:
     def start_weights(self) -> Path:
         """The weights that the fit begins with, where another run gave them."""
         return self.folder / "start.weights.h5"
+
+    @property
+    def others(self) -> Path:
+        """The pictures of other things that the fit is shown, and those held back, if any."""
+        return self.folder / "others.npz"
 
     @property
     def finished(self) -> bool:

@@ -18,6 +18,7 @@ class Stream(IntEnum):
     BOXES = 7
     OPERATIONS = 8
     MAGNITUDES = 9
+    OTHERS = 10
 
 
 def uniform(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from training.data import Split
 from training.drawn import drawn
 from training.errors import RunError
+from training.exposure import others_of
 from training.familiarity import (
     ARRAYS_FILE,
     RECORD_FILE,
@@ -92,6 +93,7 @@ def write_familiarity(
         method: how.
         sibling: for a run fitted on all images: one like it fitted on `train`.
         others: for `outliers`: pictures of other things, of the model's size. Drawn ones are added.
+            A run that was fitted with such pictures has its own.
 
     Raises:
         DataError: the data cannot be used.
@@ -101,18 +103,16 @@ def write_familiarity(
     """
     run.require_finished()
     if method == "outliers":
-        _given(others)
+        _require_one(run, others)
     source, split = _judge(run, method, sibling)
     splits, see = splits_of(source, settings), eyes(source)
     sample, known = sample_of(splits.train, run.config.seed), see(splits.validation.images)
     left_out: dict[str, float] = {}
     if method == "outliers":
-        strange = _given(others)
         _require_same_features(run, see, sample.images)
-        shown = Shown(see(sample.images), see(drawn_for(run)), see(strange), run.config.seed)
-        reference = shown.reference
-        accepted = float((shown.left_out(known) >= 0).mean())
-        left_out = {"others": len(strange), "others_accepted": accepted}
+        shown = shown_of(run, see, sample.images, others)
+        reference, unseen = shown.reference, shown.left_out(known)
+        left_out = {"others": len(unseen), "others_accepted": float((unseen >= 0).mean())}
     elif method == "energy":
         reference = Reference(method, {})
     else:
@@ -138,12 +138,16 @@ def write_familiarity(
 
 @dataclass(frozen=True)
 class Shown:
-    """What fits a probe: images of the classes, and of other things, drawn and collected."""
+    """What fits a probe: images of the classes, and of other things, drawn and collected.
+
+    `held_back` are collected ones that the network has not seen, where it has seen the others.
+    """
 
     known: Seen
     drawn: Seen
     others: Seen
     seed: int
+    held_back: Seen | None = None
 
     @cached_property
     def reference(self) -> Reference:
@@ -152,7 +156,13 @@ class Shown:
         return Reference("outliers", probe)
 
     def left_out(self, judges: Seen) -> NDArray[np.float32]:
-        """Scores [N] of the collected ones by probes fitted without them, from 0 on accepted."""
+        """Scores [N] of those held back, or of each by a probe fitted without it; from 0 accepted.
+
+        0 is what `COVERAGE` of the judges reach, which are of the classes and fit no probe.
+        """
+        if self.held_back is not None:
+            threshold = np.quantile(judges.scored(self.reference), 1 - COVERAGE)
+            return self.held_back.scored(self.reference) - np.float32(threshold)
         return scores_left_out(
             self.known.rows, self.drawn.rows, self.others.rows, judges.rows,
             strength=self._strength, coverage=COVERAGE, seed=self.seed,
@@ -181,10 +191,30 @@ def _judge(run: Run, method: Method, sibling: Run | None) -> tuple[Run, str]:
     )
 
 
-def _given(others: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
-    if others is None:
+def _require_one(run: Run, others: NDArray[np.uint8] | None) -> None:
+    if run.config.others is None and others is None:
         raise RunError("the method outliers has to be shown pictures of other things")
-    return others
+    if run.config.others is not None and others is not None:
+        raise RunError(f"{run.folder} has pictures of other things, with which it was fitted")
+
+
+def shown_of(
+    run: Run,
+    see: Callable[[NDArray[np.uint8]], Seen],
+    images: NDArray[np.uint8],
+    others: NDArray[np.uint8] | None = None,
+) -> Shown:
+    """What a run's probe is shown: training images, and other things, its own or `others`.
+
+    Raises:
+        RunError: there are neither, or both.
+    """
+    _require_one(run, others)
+    known, strange = see(images), see(drawn_for(run))
+    if others is not None:
+        return Shown(known, strange, see(others), run.config.seed)
+    own = others_of(run)
+    return Shown(known, strange, see(own.shown), run.config.seed, see(own.held_back))
 
 
 def _require_same_features(

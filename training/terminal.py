@@ -25,6 +25,13 @@ DataSetName = Annotated[
 FromScratch = Annotated[
     bool, typer.Option("--from-scratch", help="Do without ImageNet weights, on purpose.")
 ]
+Others = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Pictures of other things, to be known as such: a folder, or .npz with `x`; may be "
+        "given again."
+    ),
+]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
 
 

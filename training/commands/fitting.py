@@ -15,6 +15,7 @@ from training.terminal import (
     Epochs,
     FromScratch,
     Json,
+    Others,
     RecipeName,
     Seed,
     console,
@@ -42,6 +43,7 @@ def fit(  # noqa: PLR0913 - each is a flag
             "begin with."
         ),
     ] = None,
+    others: Others = None,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Also write RUN/tensorboard, to watch it.")
     ] = False,
@@ -54,16 +56,20 @@ def fit(  # noqa: PLR0913 - each is a flag
     adjustment = ChosenData(dataset, size, grey).adjust(found, epochs, from_scratch=from_scratch)
     chosen = adjustment.apply(found)
     from training.fit import fit as fit_run
-    from training.fit import start
+    from training.labelled import input_of
+    from training.others import read_all_others
     from training.progress import BarProgress, JsonProgress
     from training.run import Run, RunConfig
+    from training.starting import start
 
     fitted_on: Literal["train", "all"] = "all" if on == "all" else "train"
     settings = TrainingSettings()
     name = f"{chosen.name}-{fitted_on}-{seed}{adjustment.suffix(found)}"
     folder = run or settings.runs_dir / name
     config = RunConfig(recipe=chosen, seed=seed, fitted_on=fitted_on)
-    opened = start(folder, config, Run.open(begin_with) if begin_with else None)
+    source = Run.open(begin_with) if begin_with else None
+    pictures = read_all_others(others, input_of(Run(folder, config))) if others else None
+    opened = start(folder, config, source, pictures)
     watchers = []
     if tensorboard:
         from training.tensorboard import tensorboard_of

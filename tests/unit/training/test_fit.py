@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import keras
@@ -11,29 +10,14 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.colours import NARROW, TINY, TRAIN, VALIDATION
-from tests.runs import write_run
 from training.errors import RunError
-from training.fit import Stretch, build_model, fit, load_model, splits_of, start, stretches
+from training.fit import Stretch, build_model, fit, load_model, splits_of, stretches
 from training.norms import restate_norms
 from training.progress import JsonProgress
-from training.recipe import NesterovSgd, Recipe
 from training.run import Run, RunConfig
 from training.settings import TrainingSettings
-from training.wording import beginning_in_words
 
 pytestmark = pytest.mark.usefixtures("keras_policy")
-
-STILL = TINY.model_copy(
-    update={
-        "fit": TINY.fit.model_copy(
-            update={
-                "epochs": 1,
-                "optimiser": NesterovSgd(learning_rate=1e-12, weight_decay=0.0),
-            }
-        )
-    }
-)
-"""A recipe that goes nowhere: it ends where it began."""
 
 
 @pytest.mark.parametrize(
@@ -85,75 +69,6 @@ def test_an_unfinished_run_gives_no_model(tmp_path_factory: pytest.TempPathFacto
     run = Run.start(tmp_path_factory.mktemp("run"), RunConfig(recipe=TINY))
     with pytest.raises(RunError, match="is not finished"):
         load_model(run)
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Run:
-    return write_run(tmp_path / "source", TINY, seed=4)
-
-
-def config(recipe: Recipe = STILL, **fields: object) -> RunConfig:
-    return RunConfig.model_validate({"recipe": recipe, "seed": 1, **fields})
-
-
-def learned(run: Run) -> list[NDArray[np.float32]]:
-    return [np.asarray(weight) for weight in load_model(run).trainable_weights]
-
-
-def test_a_fit_begins_with_the_weights_of_another_run(
-    tmp_path: Path, source: Run, colour_settings: TrainingSettings
-) -> None:
-    run = start(tmp_path / "run", config(), source)
-    shutil.rmtree(source.folder)  # the run has its own copy
-    with JsonProgress() as progress:
-        fit(Run.open(run.folder), colour_settings, progress)
-    weights = write_run(tmp_path / "again", TINY, seed=4)
-    for found, given in zip(learned(run), learned(weights), strict=True):
-        np.testing.assert_allclose(found, given, atol=1e-6)
-    told = " ".join(beginning_in_words(run.config.beginning))
-    assert "colours-tiny, 3 épocas, semilla 4" in told
-    assert beginning_in_words(None) == ()
-
-
-def test_the_same_beginning_may_be_named_again_and_another_not(tmp_path: Path, source: Run) -> None:
-    run = start(tmp_path / "run", config(), source)
-    run.start_weights.unlink()  # killed before the copy had its name
-    assert start(tmp_path / "run", config(), source).start_weights.is_file()
-    other = write_run(tmp_path / "other", TINY, seed=5)
-    for beginning in (other, None):
-        with pytest.raises(RunError, match="holds another run"):
-            start(tmp_path / "run", config(), beginning)
-
-
-def test_weights_that_have_seen_the_validation_images_are_refused(tmp_path: Path) -> None:
-    seen = write_run(tmp_path / "seen", TINY, fitted_on="all")
-    with pytest.raises(RunError, match="has seen the images"):
-        start(tmp_path / "run", config(), seen)
-    assert not (tmp_path / "run").exists()
-    start(tmp_path / "all", config(fitted_on="all"), seen)
-
-
-def test_a_source_that_is_not_finished_is_refused(tmp_path: Path) -> None:
-    unfinished = Run.start(tmp_path / "unfinished", config(TINY))
-    with pytest.raises(RunError, match="is not finished"):
-        start(tmp_path / "run", config(), unfinished)
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_source_of_other_data_is_refused(tmp_path: Path) -> None:
-    elsewhere = TINY.model_copy(update={"data": "cifar10"})
-    with pytest.raises(RunError, match="is of other data"):
-        start(tmp_path / "run", config(), Run.start(tmp_path / "other", config(elsewhere)))
-
-
-def test_weights_of_another_network_end_the_fit(
-    tmp_path: Path, colour_settings: TrainingSettings
-) -> None:
-    other = write_run(tmp_path / "other", NARROW)
-    run = start(tmp_path / "run", config(), other)
-    with pytest.raises(RunError, match="of another network"), JsonProgress() as progress:
-        fit(run, colour_settings, progress)
-    assert not run.finished
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])

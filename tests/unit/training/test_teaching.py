@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,12 @@ import pytest
 
 from tests.runs import large_split, recipe_of, write_many_colours, write_run
 from training.errors import RunError
+from training.exposure import others_of
 from training.familiarity import read_reference
 from training.recipe import TinyCnn
+from training.run import RunConfig
 from training.settings import TrainingSettings
+from training.starting import start
 from training.teaching import DRAWN, drawn_for, eyes, write_familiarity
 
 pytestmark = pytest.mark.usefixtures("keras_policy")
@@ -56,6 +60,23 @@ def test_a_run_fitted_on_all_images_learns_by_a_sibling_that_sees_as_it_does(
     assert "sibling" in whole.read("familiarity.json")["split"]
     write_familiarity(whole, settings, "energy", sibling=same)
     assert "others" not in whole.read("familiarity.json")
+
+
+def test_a_run_that_was_fitted_with_others_is_judged_by_those_held_back(
+    tmp_path: Path, settings: TrainingSettings
+) -> None:
+    finished = write_run(tmp_path / "finished", NARROW)
+    config = RunConfig(recipe=NARROW)
+    run = start(tmp_path / "run", config, None, OTHERS)
+    shutil.copyfile(finished.weights, run.weights)
+    with pytest.raises(RunError, match="with which it was fitted"):
+        write_familiarity(run, settings, "outliers", others=OTHERS)
+    write_familiarity(run, settings, "outliers")
+    record, reference = run.read("familiarity.json"), read_reference(run)
+    assert reference is not None
+    held_back = eyes(run)(others_of(run).held_back).scored(reference)
+    assert record["others"] == len(held_back) == 15
+    assert record["others_accepted"] == (held_back >= record["accept"]).mean()
 
 
 def test_without_pictures_of_other_things_there_is_nothing_to_learn(
