@@ -36,7 +36,7 @@ VARIED = Augmentation(flip="random", translate=4, zoom=0.15)
 CUT = VARIED.model_copy(update={"cutout": 8})
 
 
-def _fine_tuned(  # noqa: PLR0913 - what they differ in
+def _fine_tuned(
     name: str,
     summary: str,
     *,
