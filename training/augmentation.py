@@ -4,6 +4,7 @@ Nothing here keeps a state, so that a run that was killed goes on with the image
 have seen.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from training.geometry import move, radians, still
@@ -13,6 +14,8 @@ from training.streams import Stream, uniform
 
 # Half of full brightness, which standardising makes nearly nought.
 GREY = 128
+# Binomial, which is nearly Gaussian.
+BLUR = np.array([1, 4, 6, 4, 1], np.float32) / 16
 
 
 def augment(
@@ -47,6 +50,8 @@ def augment(
     if augmentation.rand_augment:
         fill = augmentation.fill
         images = rand_augment(images, augmentation.rand_augment, fill, seed=seed, step=step)
+    if augmentation.focus:
+        images = _refocus(images, augmentation.focus, seed, step)
     if augmentation.cutout:
         images = _cut_out(images, augmentation.cutout, seed, step)
     return images
@@ -95,6 +100,18 @@ def _move(images: tf.Tensor, augmentation: Augmentation, seed: int, step: tf.Ten
         scale=1 + signed[4] * augmentation.zoom,
     )
     return move(images, movement, augmentation.fill)
+
+
+def _refocus(images: tf.Tensor, sharpest: float, seed: int, step: tf.Tensor) -> tf.Tensor:
+    """Blur or sharpen each image by moving it along the line through its blurred self."""
+    pixels, channels = tf.cast(images, tf.float32), images.shape[3]
+    reach = len(BLUR) // 2
+    padded = tf.pad(pixels, [[0, 0], [reach, reach], [reach, reach], [0, 0]], "REFLECT")
+    kernel = tf.tile((BLUR[:, None] * BLUR)[..., None, None], [1, 1, channels, 1])
+    blurred = tf.nn.depthwise_conv2d(padded, kernel, [1, 1, 1, 1], "VALID")
+    amount = uniform([tf.shape(images)[0]], seed, Stream.FOCUS, step, -1, sharpest)
+    moved = pixels + amount[:, None, None, None] * (pixels - blurred)
+    return tf.cast(tf.clip_by_value(tf.round(moved), 0, 255), images.dtype)
 
 
 def _cut_out(images: tf.Tensor, side: int, seed: int, step: tf.Tensor) -> tf.Tensor:

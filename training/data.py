@@ -19,6 +19,7 @@ from training.layouts import Half
 from training.own_data import OwnData
 from training.own_images import Labelled, read_half
 from training.parquet import read_parquet
+from training.resizing import resized
 from training.settings import TrainingSettings
 
 
@@ -97,6 +98,9 @@ def class_counts(split: Split, classes: int) -> list[int]:
 
 
 def _load_half(data_set: DataSet, half: Half, settings: TrainingSettings) -> Split:
+    if data_set.enlarged_from is not None:
+        original = _load_half(find_data_set(data_set.enlarged_from), half, settings)
+        return Split(resized(original.images, *data_set.shape[:2]), original.labels)
     if data_set.own is not None:
         return _own_half(data_set.own, half, settings)
     if settings.data_dir is not None:

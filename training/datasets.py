@@ -1,6 +1,6 @@
 """The data sets that have a name: where the original is, and how to know it when it is there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from training.errors import DataError
@@ -32,7 +32,8 @@ class DataSet:
 
     `train_sha256` and `test_sha256` are digests of the uint8 pixels [N, H, W, C] in the official
     order followed by the uint8 labels [N], whatever file they came from. A public one has an
-    `archive`, a person's own one is `own`; the latter may have no test half.
+    `archive`, a person's own one is `own`; the latter may have no test half. One that is
+    `enlarged_from` another has the same images at a larger size; the digests are the other's.
     """
 
     name: str
@@ -45,6 +46,12 @@ class DataSet:
     train_sha256: str
     test_sha256: str | None
     own: OwnData | None = None
+    enlarged_from: str | None = None
+
+    @property
+    def origin(self) -> str:
+        """The name of the data set that the images are of, at whatever size."""
+        return self.enlarged_from or self.name
 
 
 CIFAR10 = DataSet(
@@ -74,6 +81,9 @@ CIFAR10 = DataSet(
     train_sha256="f912919bdea371136f1aa4feed6beeca728015a5f08b1899a29c932a7e30be2b",
     test_sha256="8193b3fbce55bec361cd1b8fd4880cb1649832dc4d6de6da1e7a21847a4843aa",
 )
+
+# For networks that are to see photos at more pixels than CIFAR-10's images have.
+CIFAR10_64 = replace(CIFAR10, name="cifar10-64", shape=(64, 64, 3), enlarged_from=CIFAR10.name)
 
 _registry: dict[str, DataSet] = {}
 
@@ -125,3 +135,4 @@ def _of_ones_own(data: OwnData) -> DataSet:
 
 
 register_data_set(CIFAR10)
+register_data_set(CIFAR10_64)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from training.drawn import drawn
 from training.errors import RunError
 from training.labelled import input_of
+from training.resizing import resized
 from training.run import OtherPictures, Run
 
 Pictures = NDArray[np.uint8]
@@ -77,11 +78,17 @@ def all_others(run: Run) -> Pictures:
 
 
 def others_of(run: Run) -> Others:
-    """The run's pictures of other things; errors as for `all_others`."""
-    pictures = all_others(run)
+    """The run's pictures of other things, of its size; errors as for `all_others`."""
+    pictures = fitting(run, all_others(run))
     order = np.random.default_rng(SPLIT_SEED).permutation(len(pictures))
     back = len(pictures) // HELD_BACK
     return Others(pictures[np.sort(order[back:])], pictures[np.sort(order[:back])])
+
+
+def fitting(run: Run, pictures: Pictures) -> Pictures:
+    """Pictures at the size that the run's network takes."""
+    spec = input_of(run)
+    return resized(pictures, spec.height, spec.width)
 
 
 def shown_to(run: Run) -> Pictures | None:

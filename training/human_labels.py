@@ -76,7 +76,7 @@ def find_file(settings: TrainingSettings, data_set: DataSet) -> Path | None:
     """The file of human labels beside the data, if it is there and the data is not one's own."""
     if settings.data_dir is None or data_set.own:
         return None
-    folders = (settings.data_dir, settings.data_dir / data_set.name)
+    folders = (settings.data_dir, settings.data_dir / data_set.origin)
     return next((folder / FILE for folder in folders if (folder / FILE).is_file()), None)
 
 

@@ -14,14 +14,17 @@ from training.layouts import Picture
 from training.own_images import decode_all
 
 ARRAYS: Final = ".npz"
+IMAGES: Final = 4
 REMEDY: Final = "Name a folder of pictures, or an .npz file with pixels uint8 [N, H, W, C] as `x`."
 
 
 def read_others(path: Path, spec: InputSpec) -> NDArray[np.uint8]:
     """Pictures uint8 [N, H, W, C]: all files below a folder as the service reads them, or `x`.
 
+    What `x` holds may have another height and width.
+
     Raises:
-        DataError: there are none, a file is no image or damaged, or `x` is not of the model's size.
+        DataError: there are none, a file is no image or damaged, or `x` holds no such pictures.
     """
     if path.suffix == ARRAYS and path.is_file():
         return _read_arrays(path, spec)
@@ -38,14 +41,17 @@ def read_all_others(paths: Sequence[Path], spec: InputSpec) -> NDArray[np.uint8]
 
 
 def _read_arrays(path: Path, spec: InputSpec) -> NDArray[np.uint8]:
-    expected = (spec.height, spec.width, spec.channels)
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             pixels: NDArray[np.uint8] = arrays["x"]
     except (ValueError, TypeError, KeyError, OSError, EOFError, BadZipFile) as error:
         raise DataError(path, "cannot be read", REMEDY) from error
-    if pixels.dtype != np.uint8 or pixels.shape[1:] != expected or not len(pixels):
-        raise DataError(
-            path, f"holds {pixels.dtype} {list(pixels.shape)} and not uint8 [N, {expected}]", REMEDY
-        )
+    if (
+        pixels.dtype != np.uint8
+        or pixels.ndim != IMAGES
+        or pixels.shape[3] != spec.channels
+        or not pixels.size
+    ):
+        found, channels = f"{pixels.dtype} {list(pixels.shape)}", spec.channels
+        raise DataError(path, f"holds {found} and not uint8 [N, H, W, {channels}]", REMEDY)
     return pixels

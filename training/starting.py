@@ -3,8 +3,11 @@
 import shutil
 from pathlib import Path
 
+from training.datasets import find_data_set
 from training.errors import RecipeError, RunError
 from training.exposure import Pictures, all_others, describe_others, keep_others
+from training.own_data import OwnData
+from training.recipe import Recipe
 from training.run import Run, RunConfig
 
 
@@ -43,7 +46,12 @@ def start(
 
 
 def _require_unseen(source: Run, config: RunConfig) -> None:
-    if source.config.recipe.data != config.recipe.data:
+    if _origin(source.config.recipe) != _origin(config.recipe):
         raise RunError(f"{source.folder} is of other data")
     if source.config.fitted_on == "all" and config.fitted_on == "train":
         raise RunError(f"{source.folder} has seen the images that a fit on `train` holds back")
+
+
+def _origin(recipe: Recipe) -> str | OwnData:
+    """The data that a recipe's images are of, at whatever size."""
+    return find_data_set(recipe.data).origin if isinstance(recipe.data, str) else recipe.data

@@ -19,6 +19,7 @@ class Stream(IntEnum):
     OPERATIONS = 8
     MAGNITUDES = 9
     OTHERS = 10
+    FOCUS = 11
 
 
 def uniform(

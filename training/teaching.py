@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from training.data import Split
 from training.drawn import drawn
 from training.errors import RunError
-from training.exposure import others_of
+from training.exposure import fitting, others_of
 from training.familiarity import (
     ARRAYS_FILE,
     RECORD_FILE,
@@ -212,7 +212,7 @@ def shown_of(
     _require_one(run, others)
     known, strange = see(images), see(drawn_for(run))
     if others is not None:
-        return Shown(known, strange, see(others), run.config.seed)
+        return Shown(known, strange, see(fitting(run, others)), run.config.seed)
     own = others_of(run)
     return Shown(known, strange, see(own.shown), run.config.seed, see(own.held_back))
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from training.part import Part, UnitInterval
 
@@ -35,7 +35,9 @@ class Augmentation(Part):
     two epochs (Jordan 2024, section 3.6). An image is turned by up to `rotate` degrees, sheared by
     up to `shear` degrees, shifted by up to the share `shift` of its sides, and shown up to the
     share `zoom` larger or smaller. `translate` is a shift by whole pixels, up to so many: a crop of
-    the padded image. What these leave empty is a reflection, or black. `cutout` is the side in
+    the padded image. What these leave empty is a reflection, or black. With `focus` an image is as
+    blurred as a filter of 5 by 5 pixels makes it, or up to so many times as far from that the other
+    way, which is sharp. `cutout` is the side in
     pixels of a grey square somewhere (DeVries 2017, arXiv 1708.04552).
     """
 
@@ -47,6 +49,7 @@ class Augmentation(Part):
     translate: NonNegativeInt = 0
     fill: Literal["reflect", "constant"] = "reflect"
     rand_augment: RandAugment | None = None
+    focus: NonNegativeFloat = 0.0
     cutout: NonNegativeInt = 0
     mix: Mix | None = None
 

@@ -50,12 +50,13 @@ def test_what_is_no_picture_is_named(
     "arrays",
     [
         {"x": np.zeros((2, 8, 8, 3), np.float32)},
-        {"x": np.zeros((2, 8, 9, 3), np.uint8)},
+        {"x": np.zeros((2, 8, 8, 1), np.uint8)},
+        {"x": np.zeros((2, 8, 3), np.uint8)},
         {"x": np.zeros((0, 8, 8, 3), np.uint8)},
         {"y": np.zeros((2, 8, 8, 3), np.uint8)},
         {"x": np.array([{"a": 1}], dtype=object)},
     ],
-    ids=["floats", "size", "none", "name", "objects"],
+    ids=["floats", "channels", "shape", "none", "name", "objects"],
 )
 def test_other_arrays_are_refused_by_name(tmp_path: Path, arrays: dict[str, object]) -> None:
     path = tmp_path / "others.npz"
