@@ -48,6 +48,7 @@ from training.wording import (
     augmentation_in_words,
     beginning_in_words,
     fit_in_words,
+    others_in_words,
     views_in_words,
 )
 from training.wording_models import model_in_words
@@ -219,7 +220,11 @@ def render(content: Content) -> str:
         epochs_shown=EPOCHS_SHOWN,
         model_words=model_in_words(recipe.model),
         augmentation_words=augmentation_in_words(recipe.augmentation),
-        fit_words=(*beginning_in_words(content.config.beginning), *fit_in_words(recipe.fit)),
+        fit_words=(
+            *beginning_in_words(content.config.beginning),
+            *fit_in_words(recipe.fit),
+            *others_in_words(content.config.others),
+        ),
         views_words=views_in_words(recipe.views),
     )
 

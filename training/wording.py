@@ -20,7 +20,7 @@ from training.recipe import (
     Triangle,
     Views,
 )
-from training.run import Beginning
+from training.run import Beginning, OtherPictures
 from training.spanish import number, percent
 
 FLIPS = {
@@ -55,6 +55,8 @@ def augmentation_in_words(augmentation: Augmentation) -> str:
             f"{augmentation.rand_augment.operations} operaciones al azar de RandAugment, con "
             f"intensidad de hasta {percent(augmentation.rand_augment.magnitude, 0)}"
         )
+    if augmentation.focus:
+        ways.append("un enfoque al azar, de borroso a más nítido que el original")
     if augmentation.cutout:
         ways.append(f"un cuadrado gris de {augmentation.cutout} píxeles de lado en algún lugar")
     if augmentation.mix:
@@ -68,6 +70,15 @@ def beginning_in_words(beginning: Beginning | None) -> tuple[str, ...]:
         return ()
     said = f"{beginning.recipe}, {beginning.epochs} épocas, semilla {beginning.seed}"
     return (f"Parte de los pesos de otra corrida: {said}.",)
+
+
+def others_in_words(others: OtherPictures | None) -> tuple[str, ...]:
+    """What pictures of other things the fit was shown."""
+    if others is None:
+        return ()
+    said = "Junto a cada lote se mostraron imágenes de otras cosas, para que no se reconozcan"
+    kept = "menos la cuarta parte, que se reserva para comprobarlo"
+    return (f"{said}: {others.count} reunidas, {kept}.",)
 
 
 def fit_in_words(fit: Fit) -> tuple[str, ...]:

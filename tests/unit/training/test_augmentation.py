@@ -86,3 +86,25 @@ def test_shifts_over_zeros_bring_in_zeros() -> None:
         step=tf.constant(0, tf.int64),
     )
     assert set(np.unique(varied)) == {0, 255}
+
+
+def test_focus_blurs_some_images_and_sharpens_others() -> None:
+    soft = np.asarray(tf.image.resize(IMAGES, (20, 20)), np.uint8)
+
+    def edges(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return how much neighbours differ in each image."""
+        return np.asarray(np.abs(np.diff(images.astype(float), axis=2)).mean(axis=(1, 2, 3)))
+
+    varied = augment(
+        tf.constant(soft),
+        tf.range(COUNT, dtype=tf.int64),
+        augmentation=Augmentation(focus=2.0),
+        seed=0,
+        epoch=tf.constant(0, tf.int64),
+        step=tf.constant(0, tf.int64),
+    )
+    ratio = edges(np.asarray(varied)) / edges(soft)
+    assert ratio.min() < 0.8
+    assert ratio.max() > 1.3
+    # Neither moves an image nor makes it brighter.
+    np.testing.assert_allclose(np.asarray(varied).mean(axis=(1, 2)), soft.mean(axis=(1, 2)), atol=4)

@@ -15,6 +15,7 @@ from tests.colours import (
     write_colours,
     write_parquet,
 )
+from training import datasets
 from training.data import (
     Split,
     class_counts,
@@ -24,6 +25,7 @@ from training.data import (
     split_digest,
 )
 from training.errors import DataError
+from training.resizing import resized
 from training.settings import TrainingSettings
 
 
@@ -121,3 +123,17 @@ def test_the_digest_sees_pixels_and_labels_and_their_order() -> None:
         Split(split.images[::-1], split.labels[::-1]),
     ]
     assert len({split_digest(variant) for variant in variants}) == 4
+
+
+def test_an_enlarged_data_set_has_the_same_images_larger(
+    colour_settings: TrainingSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    larger = dataclasses.replace(
+        colours(), name="colours-24", shape=(24, 24, 3), enlarged_from="colours"
+    )
+    monkeypatch.setitem(datasets._registry, larger.name, larger)
+    small, large = (load_splits(name, colour_settings) for name in ("colours", larger.name))
+    np.testing.assert_array_equal(resized(small.validation.images, 24, 24), large.validation.images)
+    np.testing.assert_array_equal(small.train.labels, large.train.labels)
+    assert (small.sha256, larger.origin) == (large.sha256, "colours")
+    assert load_test(larger.name, colour_settings).images.shape == (TEST, 24, 24, 3)

@@ -24,6 +24,7 @@ from training.progress import JsonProgress
 from training.run import Run, RunConfig
 from training.settings import TrainingSettings
 from training.starting import start
+from training.wording import others_in_words
 
 pytestmark = pytest.mark.usefixtures("keras_policy", "colour_settings")
 
@@ -42,6 +43,7 @@ def test_a_quarter_is_held_back_whatever_the_seed_of_the_fit(tmp_path: Path) -> 
         together = np.concatenate([part.shown, part.held_back])
         assert {image.tobytes() for image in together} == {image.tobytes() for image in OTHERS}
     np.testing.assert_array_equal(parts[0].held_back, parts[1].held_back)
+    assert "40 reunidas" in others_in_words(exposed(tmp_path / "0").config.others)[0]
 
 
 def test_too_few_to_hold_some_back_are_refused() -> None:

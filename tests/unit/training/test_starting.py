@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.colours import NARROW, SIDE, TINY
+from tests.colours import NARROW, SIDE, TINY, colours
 from tests.runs import write_run
+from training import datasets
 from training.errors import RecipeError, RunError
 from training.exposure import others_of
 from training.fit import fit, load_model
@@ -127,6 +129,18 @@ def test_pictures_that_a_killed_start_did_not_copy_are_copied_by_the_next(tmp_pa
     assert len(others_of(run).shown) == 12
     with pytest.raises(RunError, match="holds another run"):
         start(tmp_path / "run", config())
+
+
+def test_a_network_goes_on_at_a_larger_size_of_the_same_images(
+    tmp_path: Path, source: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    larger = dataclasses.replace(
+        colours(), name="colours-24", shape=(24, 24, 3), enlarged_from="colours"
+    )
+    monkeypatch.setitem(datasets._registry, larger.name, larger)
+    recipe = STILL.model_copy(update={"data": larger.name})
+    run = start(tmp_path / "run", config(recipe), source, OTHERS)
+    assert others_of(run).shown.shape == (12, 24, 24, 3)
 
 
 def test_a_head_alone_is_shown_no_other_things(tmp_path: Path) -> None:
