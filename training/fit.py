@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 
 from training import device
 from training.batches import training_batches, validation_batches
-from training.calibration import choose_thresholds, fit_temperature, softmax
+from training.calibration import (
+    choose_thresholds,
+    fit_temperature,
+    settle_temperature,
+    softmax,
+)
 from training.callbacks import FollowValidation, KeepState, Progress, TellProgress
 from training.data import Split, Splits, load_splits, load_whole_training_half
 from training.datasets import find_data_set
@@ -173,12 +178,13 @@ def calibration_record(
     """What `calibrate` writes, for logits [N, classes] and labels [N] of validation images."""
     # A logistic regression whose penalty was chosen by likelihood is seldom too modest.
     lowest = SUREST if run.config.recipe.fit.head else None
-    temperature = fit_temperature(logits, labels, lowest=lowest)
+    temperature = settle_temperature(logits, labels, lowest=lowest)
     probabilities = softmax(logits, temperature)
     correct = probabilities.argmax(axis=1) == labels
     thresholds = choose_thresholds(probabilities.max(axis=1), correct)
     return {
         "temperature": temperature,
+        "likeliest_temperature": fit_temperature(logits, labels, lowest=lowest),
         "accuracy": float(correct.mean()),
         "split": "validation",
         **asdict(thresholds),

@@ -95,7 +95,9 @@ def _network(recipe: Recipe) -> Network:
 
 
 def _temperature(run: Run) -> float:
-    temperature: float = run.read("calibration.json")["temperature"]
+    """That of the likelihood, which is what an average of logits is about."""
+    calibration = run.read("calibration.json")
+    temperature: float = calibration.get("likeliest_temperature", calibration["temperature"])
     return temperature
 
 

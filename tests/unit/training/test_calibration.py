@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from training.calibration import (
+    MANY,
     TEMPERATURE_RANGE,
     ReliabilityBin,
     calibration_error_by_chance,
@@ -13,6 +14,7 @@ from training.calibration import (
     fit_temperature,
     negative_log_likelihood,
     reliability,
+    settle_temperature,
     softmax,
 )
 
@@ -50,6 +52,31 @@ def test_honest_probabilities_have_almost_no_calibration_error() -> None:
     logits, labels = honest(50_000)
     assert expected_calibration_error(softmax(logits), labels) < 0.01
     assert expected_calibration_error(softmax(3 * logits), labels) > 0.1
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
+def test_the_temperature_that_ships_undoes_a_known_scaling_too(scale: float) -> None:
+    logits, labels = honest(20_000)
+    assert settle_temperature(logits * scale, labels) == pytest.approx(scale, rel=0.05)
+
+
+def test_a_few_sure_mistakes_do_not_decide_the_temperature_that_ships() -> None:
+    """One wrong label in fifty, whatever a model says: likelihood doubts all, calibration few."""
+    logits, labels = honest(20_000)
+    logits, labels = logits * 3, labels.copy()
+    wrong = np.random.default_rng(1).random(len(labels)) < 0.02
+    labels[wrong] = (labels[wrong] + 1) % 5
+
+    def error(temperature: float) -> float:
+        return expected_calibration_error(softmax(logits, temperature), labels)
+
+    assert error(settle_temperature(logits, labels)) < error(fit_temperature(logits, labels))
+
+
+def test_of_few_images_the_likeliest_temperature_ships() -> None:
+    logits, labels = honest(MANY - 1)
+    assert settle_temperature(logits, labels) == fit_temperature(logits, labels)
+    assert settle_temperature(logits, labels, lowest=3.0) == pytest.approx(3.0, rel=1e-3)
 
 
 @pytest.mark.parametrize("n", [300, 5000])
