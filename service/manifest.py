@@ -83,8 +83,8 @@ class Familiarity(_Part):
     of the ``method``. Below ``accept`` a person should look, below ``review`` the model does not
     know. ``coverage`` is the share of the ``n`` known images of ``split`` at or above ``accept``.
 
-    A method that was shown pictures of other things says of how many in ``others``, and in
-    ``others_accepted`` which share of them one accepts that was not shown them.
+    A method that was shown pictures of other things says in ``others`` how many judge it that it
+    was not shown, and in ``others_accepted`` which share of them it accepts all the same.
     """
 
     method: Sentence

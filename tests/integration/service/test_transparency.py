@@ -181,8 +181,8 @@ def test_a_model_that_knows_what_is_familiar_says_so(bundles: Path) -> None:
     assert "95,0\u00a0% de 5.000 imágenes conocidas" in told
     shown = knowing(plain, accept=1.0, review=0.0, others=1200, others_accepted=0.171)
     assert record_of(shown, Settings(), t).decisions == (
-        f"{told} Para eso se le mostraron 1.200 imágenes de otras cosas; de imágenes como esas que "
-        "no hubiera visto, tomaría por conocidas 17,1\u00a0%."
+        f"{told} Para eso se le mostraron imágenes de otras cosas; de 1.200 imágenes como esas que "
+        "no había visto, tomó por conocidas 17,1\u00a0%."
     )
 
 

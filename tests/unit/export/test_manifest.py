@@ -130,7 +130,7 @@ def test_the_card_tells_what_a_model_was_shown_of_other_things(
     assert "95.0 % of 5000 known images" in energy
     shown = card_of(knowing(plain, accept=1, review=0, others=785, others_accepted=0.171))
     assert "never shown" not in shown
-    assert "shown 785 collected pictures" in shown
+    assert "Of 785 collected ones" in shown
     assert "17.1 % lie above the first threshold" in shown
 
 
