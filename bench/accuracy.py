@@ -52,7 +52,8 @@ class Row(_Kept):
     """Runs of one recipe that differ by their seed.
 
     `recipe_sha256` is of the whole recipe, so that two versions of one name are two rows; it is
-    empty for runs that were written down without it.
+    empty for runs that were written down without it. A recipe that is `former` has changed since,
+    or is gone.
     """
 
     recipe: str
@@ -66,6 +67,7 @@ class Row(_Kept):
     machine: str
     parameters: int
     results: tuple[Result, ...]
+    former: bool = False
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -181,7 +183,8 @@ def page(rows: tuple[Row, ...]) -> str:
             "were held back and chose epochs and temperatures; test was measured once a run, by "
             "`python -m training evaluate`. Ours are mean ± standard deviation over n seeds. "
             "`5 of 50` epochs is a schedule shortened in proportion (`--epochs`), whose figures "
-            "are not those of the whole recipe; fewer in brackets is an early stop."
+            "are not those of the whole recipe; fewer in brackets is an early stop. A recipe as it "
+            "was has changed since, or is gone."
         ),
         "",
         "| Recipe | Reported | Validation | Test | n | Parameters | Epochs | Time | Machine |",
@@ -219,6 +222,8 @@ def _name(row: Row) -> str:
         said.append(f"after `{row.began_with}`")
     if row.fitted_on == "all":
         said.append("all images")
+    if row.former:
+        said.append("as it was")
     return ", ".join(said)
 
 
