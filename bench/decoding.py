@@ -22,7 +22,7 @@ from bench.pictures import LARGE, draw
 from service.bundles import find_bundles
 from service.classifier import Classifier, OnnxClassifier
 from service.contract import InputSpec, decode_image, to_pixels
-from service.labelling import Labelling, label
+from service.labelling import Decision, Labelling, label
 from service.settings import SHIPPED_BUNDLES
 
 MAX_PIXELS = 50_000_000
@@ -46,6 +46,11 @@ class Compared:
     def same_label(self) -> bool:
         """Whether the best label is the same."""
         return self.whole.best == self.scaled.best
+
+    @property
+    def decisions(self) -> tuple[Decision, Decision]:
+        """What an editor is told to do by either."""
+        return self.whole.decision, self.scaled.decision
 
     @property
     def same_decision(self) -> bool:

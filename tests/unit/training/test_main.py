@@ -140,7 +140,6 @@ def test_a_run_that_is_not_finished_cannot_be_evaluated(
         ("fit", "tiny", "--epochs", "0"),
         ("fit", "tiny", "--on", "test"),
         ("fit", "tiny", "--seed", "-1"),
-        ("familiarity", "run", "--method", "outliers"),
         ("familiarity", "run", "--others", "pictures"),
     ],
 )
