@@ -22,8 +22,8 @@ only the order of additions differs."""
 ROUNDED: Final = 5e-2
 """The same for arithmetic that keeps 10 bits of float32's 23: float16, TensorFloat-32."""
 COARSE: Final = 0.1
-"""The same for bfloat16, which keeps 7. What ships is off by 0.07 of its largest number there,
-which turned 3 labels of 5,000; a wrong kernel was off by 0.25 (docs/operations.md)."""
+"""The same for bfloat16, which keeps 7. What ships is off by 0.03 of its largest number there, and
+the file before by 0.07; a wrong kernel was off by 0.25 (docs/operations.md)."""
 
 _GRIDS: Final = (1, 2, 4, 8, 0)  # cells on a side; 0 is one a pixel
 
