@@ -93,22 +93,20 @@ def score(
     """
     see = eyes(run)
     sample = sample_of(splits.train, SEED)
-    train, known = see(sample.images), see(splits.validation.images)
+    known = see(splits.validation.images)
     shown = shown_of(run, see, sample.images, collected)
     unknown = {name: see(images) for name, images in kinds.items()}
     unknown[COLLECTED] = shown.held_back or shown.others
     largest = _largest(run.read("calibration.json")["temperature"])
     ways = {SCORE: largest} | {
-        method: _by(fit_reference(method, train.features, sample.labels)) for method in METHODS
+        method: _by(fit_reference(method, shown.known.features, sample.labels))
+        for method in METHODS
     }
     scores = [
         Scores(name, way(known), {kind: way(seen) for kind, seen in unknown.items()})
         for name, way in ways.items()
     ]
-    return [
-        *scores,
-        _taught(shown, known, unknown),
-    ]
+    return [*scores, _taught(shown, known, unknown)]
 
 
 def _taught(shown: Shown, known: Seen, unknown: dict[str, Seen]) -> Scores:

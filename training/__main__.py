@@ -58,6 +58,8 @@ def familiarity(
     from training.teaching import write_familiarity
 
     opened = Run.open(run)
+    if method == "outliers" and not others and opened.config.others is None:
+        raise typer.BadParameter("--method outliers goes with --others")
     spec = input_of(opened)
     pictures = read_all_others(others, spec) if others else None
     other = Run.open(sibling) if sibling else None
@@ -73,7 +75,8 @@ def familiarity(
     if "others" in record:
         console.print(
             f"Of {record['others']} pictures of other things {record['others_accepted']:.1%} are "
-            "accepted by what was not shown them."
+            "accepted by what was not shown them.",
+            soft_wrap=True,
         )
 
 

@@ -83,16 +83,15 @@ def fit_temperature(
 
 
 def settle_temperature(
-    logits: NDArray[np.floating], labels: NDArray[np.integer], *, lowest: float | None = None
+    logits: NDArray[np.floating], labels: NDArray[np.integer], likeliest: float
 ) -> float:
-    """The temperature to ship: of the likelihood, or near it of the least calibration error.
+    """The temperature to ship: the `likeliest`, or near it that of the least calibration error.
 
     Likelihood listens most to the few images that a model is surely wrong about, and so leaves the
     bulk of an average of two models less sure or surer than right. With `MANY` images or more the
     calibration error itself can be told; it is averaged over several numbers of bins, since by one
     of them it jumps as images pass from bin to bin.
     """
-    likeliest = fit_temperature(logits, labels, lowest=lowest)
     if len(labels) < MANY:
         return likeliest
 

@@ -178,13 +178,14 @@ def calibration_record(
     """What `calibrate` writes, for logits [N, classes] and labels [N] of validation images."""
     # A logistic regression whose penalty was chosen by likelihood is seldom too modest.
     lowest = SUREST if run.config.recipe.fit.head else None
-    temperature = settle_temperature(logits, labels, lowest=lowest)
+    likeliest = fit_temperature(logits, labels, lowest=lowest)
+    temperature = settle_temperature(logits, labels, likeliest)
     probabilities = softmax(logits, temperature)
     correct = probabilities.argmax(axis=1) == labels
     thresholds = choose_thresholds(probabilities.max(axis=1), correct)
     return {
         "temperature": temperature,
-        "likeliest_temperature": fit_temperature(logits, labels, lowest=lowest),
+        "likeliest_temperature": likeliest,
         "accuracy": float(correct.mean()),
         "split": "validation",
         **asdict(thresholds),

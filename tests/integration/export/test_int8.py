@@ -23,7 +23,7 @@ from service.bundles import Bundle, load_bundle
 from service.classifier import OnnxClassifier
 from service.contract import LocalisedText
 from tests.runs import recipe_of, write_run
-from training.calibration import settle_temperature
+from training.calibration import fit_temperature, settle_temperature
 from training.data import Split, Splits
 from training.familiarity import ARRAYS_FILE, RECORD_FILE
 from training.fit import splits_of
@@ -94,7 +94,8 @@ def test_an_int8_bundle_stands_beside_the_first_and_is_calibrated_by_itself(
     given = classifier_logits(OnnxClassifier(bundle, provider="cpu"), validation.images)
     assert np.abs(given - whole).max() < 0.1 * np.ptp(whole)
     assert not np.array_equal(given, whole)
-    assert manifest.temperature == settle_temperature(given, validation.labels)
+    likeliest = fit_temperature(given, validation.labels)
+    assert manifest.temperature == settle_temperature(given, validation.labels, likeliest)
     assert manifest.baseline is not None
     assert manifest.baseline.n == manifest.abstention.n == len(validation)
     accuracies = {figure.name: figure.value for figure in manifest.figures}

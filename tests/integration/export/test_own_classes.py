@@ -102,7 +102,7 @@ def test_pictures_of_other_things_teach_it_what_to_leave_alone(
     record = json.loads(capsys.readouterr().out)
     assert (record["method"], record["others"], record["others_accepted"]) == ("outliers", 20, 0.0)
     assert call(training_command.main, "familiarity", *arguments) == 0
-    assert "0.0% are accepted by what was not shown" in capsys.readouterr().out
+    assert "0.0% are accepted by what was not shown them" in capsys.readouterr().out
 
 
 def test_a_fit_that_was_stopped_does_not_look_again(

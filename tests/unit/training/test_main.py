@@ -152,6 +152,14 @@ def test_what_was_not_understood_ends_with_exit_code_2(
     assert "Usage" in capsys.readouterr().err
 
 
+def test_a_probe_without_pictures_of_other_things_was_not_understood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Run.start(tmp_path / "run", RunConfig(recipe=TINY))
+    assert run(monkeypatch, "familiarity", str(tmp_path / "run"), "--method", "outliers") == 2
+    assert "--others" in capsys.readouterr().err
+
+
 def test_fewer_epochs_are_part_of_what_a_run_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,7 +20,7 @@ from service.classifier import OnnxClassifier
 from service.processor import cpu_flags
 from service.providers.openvino import EXECUTION_PROVIDER, openvino_options
 from service.providers.options import ProviderOptions
-from service.providers.parity import COARSE, EXACT, pictures
+from service.providers.parity import EXACT, ROUNDED, pictures
 from service.settings import SHIPPED_BUNDLES
 from tests.bundles import manifest_of, write_knowing_bundle, write_parts
 
@@ -125,4 +125,4 @@ def test_what_ships_runs_in_bfloat16_where_the_processor_has_amx() -> None:
     )
     assert np.array_equal(said.argmax(axis=1), expected.argmax(axis=1))
     # Bit for bit the same would be float32, and not what makes it fast.
-    assert 1e-3 < np.abs(said - expected).max() < COARSE * np.abs(expected).max()
+    assert 1e-3 < np.abs(said - expected).max() < ROUNDED * np.abs(expected).max()
