@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 _GELU_SCALE = 0.7978845608028654
 _GELU_CUBIC = 0.044715
 
+IMAGE_AXES = 4
+
 Elementwise = Callable[[tf.Tensor], tf.Tensor]
 
 
@@ -49,6 +51,40 @@ ACTIVATIONS: dict[str, tuple[Elementwise, Elementwise]] = {
 }
 
 
+def _fused_activation(activation: str) -> Elementwise:
+    """The activation, whose forward and backward passes are each one XLA kernel."""
+    forward, slope = ACTIVATIONS[activation]
+    fused_forward = tf.function(forward, jit_compile=True)
+    fused_backward = tf.function(lambda x, upstream: upstream * slope(x), jit_compile=True)
+
+    @tf.custom_gradient
+    def fused(x: tf.Tensor) -> tuple[tf.Tensor, Elementwise]:
+        return fused_forward(x), lambda upstream: fused_backward(x, upstream)
+
+    function: Elementwise = fused
+    return function
+
+
+def _batch_normalised(
+    x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor, epsilon: float
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Images [N, H, W, C] by their own statistics, and these: mean and variance float32 [C].
+
+    One kernel forward and one back, where Keras computes step by step: what costs time in a batch
+    norm is memory traffic. Scale and shift are float32 [C].
+    """
+    outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=x, scale=scale, offset=shift, mean=[], variance=[], epsilon=epsilon, is_training=True
+    )
+    # The kernel's variance is that of a sample; Keras follows the one of the batch itself.
+    count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
+    return outputs, mean, variance * (count - 1) / count
+
+
+def _follow(moving: keras.Variable, batch: tf.Tensor, momentum: float) -> None:
+    moving.assign(moving * momentum + tf.stop_gradient(batch) * (1 - momentum))
+
+
 @keras.saving.register_keras_serializable(package="rotulo")
 class FusedActivation(keras.layers.Layer):
     """An activation whose forward and backward passes are each one XLA kernel.
@@ -60,16 +96,8 @@ class FusedActivation(keras.layers.Layer):
     def __init__(self, activation: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activation
-        forward, slope = ACTIVATIONS[activation]
-        self._plain = forward
-        fused_forward = tf.function(forward, jit_compile=True)
-        fused_backward = tf.function(lambda x, upstream: upstream * slope(x), jit_compile=True)
-
-        @tf.custom_gradient
-        def fused(x: tf.Tensor) -> tuple[tf.Tensor, Elementwise]:
-            return fused_forward(x), lambda upstream: fused_backward(x, upstream)
-
-        self._fused = fused
+        self._plain = ACTIVATIONS[activation][0]
+        self._fused = _fused_activation(activation)
 
     def call(self, inputs: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Activate; `inputs` and result have the same shape and type."""
@@ -81,12 +109,29 @@ class FusedActivation(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="rotulo")
-class ShiftedNormActivation(keras.layers.Layer):
-    """Batch normalisation with a learned shift but no scale, and an activation, fused.
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras's, with scale and shift, whose training step is one kernel forward and one back."""
 
-    What costs time in batch normalisation and activation on a processor is memory traffic: forward
-    and backward are one XLA kernel each, with the gradient of Ioffe 2015 (arXiv 1502.03167) written
-    out. Statistics are float32 whatever the compute type.
+    def call(self, inputs: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Normalise images [N, H, W, C]; other shapes, and inference, are Keras's own."""
+        if not (training and self.trainable and len(inputs.shape) == IMAGE_AXES):
+            return super().call(inputs, training=training)
+        outputs, mean, variance = _batch_normalised(
+            inputs,
+            tf.cast(self.gamma, tf.float32),
+            tf.cast(self.beta, tf.float32),
+            self.epsilon,
+        )
+        _follow(self.moving_mean, mean, self.momentum)
+        _follow(self.moving_variance, variance, self.momentum)
+        return outputs
+
+
+@keras.saving.register_keras_serializable(package="rotulo")
+class ShiftedNormActivation(keras.layers.Layer):
+    """Batch normalisation with a learned shift but no scale, and an activation.
+
+    Statistics are float32 whatever the compute type.
 
     Args:
         activation: a key of `ACTIVATIONS`.
@@ -106,7 +151,8 @@ class ShiftedNormActivation(keras.layers.Layer):
         self.activation = activation
         self.momentum = momentum
         self.epsilon = epsilon
-        self._fused = _fused_norm(activation, epsilon)
+        self._plain = ACTIVATIONS[activation][0]
+        self._fused = _fused_activation(activation)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the shift and the moving statistics, one number a channel."""
@@ -137,17 +183,13 @@ class ShiftedNormActivation(keras.layers.Layer):
             scale = ops.rsqrt(self.moving_variance + self.epsilon)
             offset = shift - self.moving_mean * scale
             dtype = inputs.dtype
-            return ACTIVATIONS[self.activation][0](
-                inputs * ops.cast(scale, dtype) + ops.cast(offset, dtype)
-            )
-        # A tensor, since a custom gradient takes no variables.
-        outputs, mean, variance = self._fused(inputs, tf.cast(shift, tf.float32))
-        self._follow(self.moving_mean, mean)
-        self._follow(self.moving_variance, variance)
-        return outputs
-
-    def _follow(self, moving: keras.Variable, batch: tf.Tensor) -> None:
-        moving.assign(moving * self.momentum + tf.stop_gradient(batch) * (1 - self.momentum))
+            return self._plain(inputs * ops.cast(scale, dtype) + ops.cast(offset, dtype))
+        outputs, mean, variance = _batch_normalised(
+            inputs, tf.ones_like(shift), tf.cast(shift, tf.float32), self.epsilon
+        )
+        _follow(self.moving_mean, mean, self.momentum)
+        _follow(self.moving_variance, variance, self.momentum)
+        return self._fused(outputs)
 
     def get_config(self) -> dict[str, Any]:
         """What Keras needs to build this layer again."""
@@ -157,51 +199,6 @@ class ShiftedNormActivation(keras.layers.Layer):
             "momentum": self.momentum,
             "epsilon": self.epsilon,
         }
-
-
-def _fused_norm(
-    activation: str, epsilon: float
-) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
-    """Normalise, shift and activate: (x [..., C], shift [C]) -> (y [..., C], mean, variance)."""
-    activate, slope = ACTIVATIONS[activation]
-
-    @tf.function(jit_compile=True)
-    def forward(x: tf.Tensor, shift: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        rows = tf.reshape(tf.cast(x, tf.float32), [-1, x.shape[-1]])
-        mean = tf.reduce_mean(rows, 0)
-        variance = tf.maximum(tf.reduce_mean(rows * rows, 0) - mean * mean, 0)
-        scale = tf.math.rsqrt(variance + epsilon)
-        outputs = activate(tf.cast(x, tf.float32) * scale + (shift - mean * scale))
-        return tf.cast(outputs, x.dtype), mean, variance
-
-    @tf.function(jit_compile=True)
-    def backward(
-        x: tf.Tensor, shift: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor, upstream: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        scale = tf.math.rsqrt(variance + epsilon)
-        normal = (tf.cast(x, tf.float32) - mean) * scale
-        inner = tf.cast(upstream, tf.float32) * slope(normal + shift)
-        channels = x.shape[-1]
-        mean_inner = tf.reduce_mean(tf.reshape(inner, [-1, channels]), 0)
-        mean_product = tf.reduce_mean(tf.reshape(inner * normal, [-1, channels]), 0)
-        count = tf.cast(tf.size(x) // channels, tf.float32)
-        change = scale * (inner - mean_inner - normal * mean_product)
-        return tf.cast(change, x.dtype), mean_inner * count
-
-    @tf.custom_gradient
-    def fused(
-        x: tf.Tensor, shift: tf.Tensor
-    ) -> tuple[tuple[tf.Tensor, ...], Callable[..., tuple[tf.Tensor, tf.Tensor]]]:
-        outputs, mean, variance = forward(x, shift)
-
-        def gradient(upstream: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            change: tuple[tf.Tensor, tf.Tensor] = backward(x, shift, mean, variance, upstream)
-            return change
-
-        return (outputs, mean, variance), gradient
-
-    normalise: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]] = fused
-    return normalise
 
 
 @keras.saving.register_keras_serializable(package="rotulo")

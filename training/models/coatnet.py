@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from training.layers import FusedActivation, Standardise
+from training.layers import BatchNormalization, FusedActivation, Standardise
 from training.recipe import CoAtNet
 
 EXPANSION = 4
@@ -141,4 +141,4 @@ def _pooled(x: keras.KerasTensor, stride: int) -> keras.KerasTensor:
 
 
 def _norm(x: keras.KerasTensor) -> keras.KerasTensor:
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-3)(x)
+    return BatchNormalization(momentum=0.9, epsilon=1e-3)(x)

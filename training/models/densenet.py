@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from training.layers import Standardise
+from training.layers import BatchNormalization, Standardise
 from training.recipe import DenseNet
 
 # A bottleneck passes so many times the growth on to its 3×3 convolution (section 3 of the paper).
@@ -34,5 +34,5 @@ def _convolution(x: keras.KerasTensor, width: int, kernel: int) -> keras.KerasTe
 
 
 def _activated(x: keras.KerasTensor) -> keras.KerasTensor:
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+    x = BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
     return layers.Activation("relu")(x)

@@ -5,7 +5,7 @@ from itertools import cycle
 import keras
 from keras import layers
 
-from training.layers import Standardise
+from training.layers import BatchNormalization, Standardise
 from training.recipe import Mlp, PlainCnn, Stage
 
 BRIGHTEST = 255
@@ -60,5 +60,5 @@ def _stage(x: keras.KerasTensor, stage: Stage, *, norm: bool) -> keras.KerasTens
 
 def _activated(x: keras.KerasTensor, *, norm: bool) -> keras.KerasTensor:
     if norm:
-        x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+        x = BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
     return layers.Activation("relu")(x)

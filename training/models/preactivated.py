@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from training.layers import Standardise
+from training.layers import BatchNormalization, Standardise
 from training.models.plain import penalty
 from training.recipe import ResidualBlocks, ResNetV2, WideResNet
 
@@ -107,7 +107,7 @@ def _convolution(
 
 
 def _activated(x: keras.KerasTensor) -> keras.KerasTensor:
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+    x = BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
     return layers.Activation("relu")(x)
 
 

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from training.layers import Standardise
+from training.layers import BatchNormalization, Standardise
 from training.models.plain import penalty
 from training.recipe import ResNet
 
@@ -67,4 +67,4 @@ def _convolution_norm(
         kernel_initializer="he_normal",
         kernel_regularizer=penalty(config.l2),
     )(x)
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+    return BatchNormalization(momentum=0.9, epsilon=1e-5)(x)

@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from training.layers import Standardise
+from training.layers import BatchNormalization, Standardise
 from training.recipe import ReXNet
 
 STEM, FIRST, GROWN, LAST = 32, 16, 180, 1280
@@ -70,4 +70,4 @@ def _convolution_norm(
 
 
 def _norm(x: keras.KerasTensor) -> keras.KerasTensor:
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+    return BatchNormalization(momentum=0.9, epsilon=1e-5)(x)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from training.layers import (
     ACTIVATIONS,
+    BatchNormalization,
     FusedActivation,
     IdentityFirst,
     LearnsFromImages,
@@ -64,6 +65,58 @@ def pair(activation: str) -> tuple[ShiftedNormActivation, keras.layers.BatchNorm
     ours.shift.assign(shift)
     theirs.beta.assign(shift)
     return ours, theirs
+
+
+def norms() -> tuple[BatchNormalization, keras.layers.BatchNormalization]:
+    """Return our norm and Keras's with the same scale and shift."""
+    layers = BatchNormalization(momentum=0.6), keras.layers.BatchNormalization(momentum=0.6)
+    for layer in layers:
+        layer.build((None, 5, 5, 3))
+        layer.gamma.assign([1.5, -0.5, 1.0])
+        layer.beta.assign([0.3, -0.2, 0.1])
+    return layers
+
+
+@pytest.mark.parametrize("images", [1, 8])
+def test_the_norm_of_one_kernel_trains_and_infers_as_kerass_does(images: int) -> None:
+    ours, theirs = norms()
+    x, upstream = normal(images, 5, 5, 3), normal(images, 5, 5, 3, seed=1)
+
+    def trained(layer: keras.Layer) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        weights = [layer.gamma.value, layer.beta.value]
+        return gradients(lambda x: layer(x, training=True), x, upstream, weights)
+
+    (outputs, changes), (expected, expected_changes) = trained(ours), trained(theirs)
+    np.testing.assert_allclose(outputs, expected, atol=1e-5)
+    for change, expected_change in zip(changes, expected_changes, strict=True):
+        np.testing.assert_allclose(change, expected_change, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(ours.moving_mean, theirs.moving_mean, atol=1e-6)
+    np.testing.assert_allclose(ours.moving_variance, theirs.moving_variance, atol=1e-5)
+    np.testing.assert_allclose(ours(x), theirs(x), atol=1e-6)
+
+
+def test_a_frozen_norm_or_one_of_rows_is_kerass_own() -> None:
+    ours, theirs = norms()
+    for layer in (ours, theirs):
+        layer.trainable = False
+    x = normal(8, 5, 5, 3)
+    np.testing.assert_allclose(ours(x, training=True), theirs(x, training=True), atol=1e-6)
+    assert ours.moving_mean.numpy().tolist() == [0, 0, 0]
+    rows = normal(8, 3)
+    flat = BatchNormalization(), keras.layers.BatchNormalization()
+    np.testing.assert_allclose(
+        flat[0](rows, training=True), flat[1](rows, training=True), atol=1e-6
+    )
+
+
+def test_in_bfloat16_a_norm_learns_and_follows_in_float32() -> None:
+    mixed, whole = BatchNormalization(dtype="mixed_bfloat16"), BatchNormalization()
+    x = normal(8, 5, 5, 3)
+    half = tf.cast(x, tf.bfloat16)
+    outputs = mixed(half, training=True)
+    assert (outputs.dtype, mixed.moving_mean.dtype) == (tf.bfloat16, "float32")
+    np.testing.assert_allclose(tf.cast(outputs, tf.float32), whole(x, training=True), atol=0.05)
+    np.testing.assert_allclose(mixed.moving_variance, whole.moving_variance, rtol=0.02)
 
 
 @both
@@ -202,6 +255,7 @@ def test_standardised_training_images_have_no_mean_and_unit_variance() -> None:
 @pytest.mark.parametrize(
     "layer",
     [
+        BatchNormalization(momentum=0.6),
         FusedActivation("gelu"),
         ShiftedNormActivation("relu", momentum=0.6, epsilon=1e-12),
         Standardise(),
