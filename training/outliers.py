@@ -2,7 +2,9 @@
 
 A linear probe on the features and the energy of the logits, which stay as they are: the cheapest
 form of outlier exposure (Hendrycks 2019, arXiv 1812.04606), by logistic regression. Either side
-counts as half, however many pictures it has.
+counts as half, however many pictures it has. Where the network itself has learned from such
+pictures, energy alone tells most of them and is kinder to real photos: there the probe is the
+smaller part of a mean with it.
 """
 
 from typing import Final
@@ -22,13 +24,26 @@ Rows = NDArray[np.float32]
 STRENGTHS: Final = (1e-4, 1e-3, 1e-2)
 PARTS: Final = 5
 STEPS: Final = 1000
+# What the probe counts beside energy where the network itself was shown other things. Of 196 held
+# back 8.2 % pass the probe alone, 8.7 % with a tenth of it, and 6 to 7 % from a fifth to one half.
+SHARE: Final = 0.3
 
 
-def fit_probe(known: Rows, others: Rows, strength: float) -> dict[str, Rows]:
-    """The probe's `weights` [D] and `bias` [1], from rows [N, D] of pictures of either side."""
+def fit_probe(known: Rows, others: Rows, strength: float, *, share: float = 1.0) -> dict[str, Rows]:
+    """The probe's `weights` [D] and `bias` [1], from rows [N, D] of pictures of either side.
+
+    With a share below 1 it is a mean of the probe and the last number of a row, energy, each in
+    units of its own spread over the known, and zero at the middle of the known.
+    """
     scaler, probe = _fit(known, others, strength).named_steps.values()
     weights = probe.coef_[0] / scaler.scale_
     bias = probe.intercept_ - weights @ scaler.mean_
+    if share < 1:
+        scores, energies = known @ weights + bias, known[:, -1].astype(np.float64)
+        bias = share * (bias - scores.mean()) / scores.std()
+        weights *= share / scores.std()
+        weights[-1] += (1 - share) / energies.std()
+        bias -= (1 - share) * energies.mean() / energies.std()
     return {"weights": weights.astype(np.float32), "bias": bias.astype(np.float32)}
 
 

@@ -23,7 +23,7 @@ from training.familiarity import (
 )
 from training.fit import load_model, splits_of
 from training.labelled import input_of
-from training.outliers import best_strength, fit_probe, scores_left_out
+from training.outliers import SHARE, best_strength, fit_probe, scores_left_out
 from training.run import Run
 from training.settings import TrainingSettings
 from training.views import logits_of
@@ -152,7 +152,8 @@ class Shown:
     @cached_property
     def reference(self) -> Reference:
         """The probe that has seen all of them."""
-        probe = fit_probe(self.known.rows, self._strange, self._strength)
+        share = SHARE if self.held_back is not None else 1.0
+        probe = fit_probe(self.known.rows, self._strange, self._strength, share=share)
         return Reference("outliers", probe)
 
     def left_out(self, judges: Seen) -> NDArray[np.float32]:

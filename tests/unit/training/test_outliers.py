@@ -44,6 +44,22 @@ def test_ten_times_as_many_of_one_side_move_no_threshold() -> None:
     assert few == pytest.approx(many, abs=0.5)
 
 
+def test_a_share_of_the_probe_leaves_the_rest_to_energy() -> None:
+    """In units of the spread over the known, so that neither's own scale decides."""
+    known, others = cloud(600, 4, seed=0), cloud(60, -4, seed=1)
+    known[:, -1] = 50 * known[:, -1] + 300
+    alone = scored(fit_probe(known, others, MIDDLING), known)
+    energies = known[:, -1]
+
+    def told(values: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.asarray((values - values.mean()) / values.std(), np.float64)
+
+    for share in (0.0, 0.3, 0.8):
+        mixed = scored(fit_probe(known, others, MIDDLING, share=share), known)
+        expected = share * told(alone) + (1 - share) * told(energies)
+        assert mixed == pytest.approx(expected, abs=1e-3)
+
+
 def test_a_picture_left_out_is_judged_by_what_was_fitted_without_it() -> None:
     """A lone kind among the others is accepted, since its own probe has not seen it."""
     known, drawn, judges = cloud(400, 3, seed=0), cloud(40, -3, seed=1), cloud(400, 3, seed=2)
