@@ -202,13 +202,15 @@ Network = Annotated[
 class Pair(Part):
     """Two networks that look at the same image: the sum of their logits, each times its weight.
 
-    The first one's features are the pair's, so it is the first that knows what is familiar.
+    The first one's features are the pair's, so it is the first that knows what is familiar. Where
+    `second_halved`, the second one looks at the image at half its size.
     """
 
     kind: Literal["pair"] = "pair"
     first: Network
     second: Network
     weights: tuple[PositiveFloat, PositiveFloat]
+    second_halved: bool = False
 
 
 Model = Annotated[Network | Pair, Field(discriminator="kind")]

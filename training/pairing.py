@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from training.datasets import find_data_set
 from training.errors import RunError
 from training.exposure import all_others, keep_others
 from training.fit import build_model, calibrate, count, load_model, save_weights, splits_of
@@ -65,8 +66,7 @@ def pair(  # noqa: PLR0913 - of what, with what shares, and where to
 
 def _config(first: Run, second: Run, share: float, views: Views, sibling: Run | None) -> RunConfig:
     one, two = first.config, second.config
-    if one.recipe.data != two.recipe.data:
-        raise RunError(f"{first.folder} and {second.folder} are of different data")
+    halved = _is_half(first, second)
     weights = (share / _temperature(first), (1 - share) / _temperature(sibling or second))
     networks = (_network(one.recipe), _network(two.recipe))
     recipe = one.recipe.model_copy(
@@ -74,7 +74,9 @@ def _config(first: Run, second: Run, share: float, views: Views, sibling: Run | 
             "name": f"{one.recipe.name}-with-{two.recipe.name}",
             "family": "pair",
             "summary": f"{one.recipe.name} and {two.recipe.name}, on the same image",
-            "model": Pair(first=networks[0], second=networks[1], weights=weights),
+            "model": Pair(
+                first=networks[0], second=networks[1], weights=weights, second_halved=halved
+            ),
             "views": views,
         }
     )
@@ -85,6 +87,20 @@ def _config(first: Run, second: Run, share: float, views: Views, sibling: Run | 
         fitted_on=fitted_on,
         beginning=one.beginning,
         others=one.others,
+    )
+
+
+def _is_half(first: Run, second: Run) -> bool:
+    """Whether the second run's images are the first one's at half their size."""
+    one, two = (find_data_set(run.config.recipe.data) for run in (first, second))
+    if one.origin == two.origin:
+        (height, width, channels), small = one.shape, two.shape
+        if small == one.shape:
+            return False
+        if small == (height / 2, width / 2, channels):
+            return True
+    raise RunError(
+        f"{first.folder} and {second.folder} are of different data, or of sizes that do not match"
     )
 
 

@@ -145,10 +145,12 @@ def _coatnet(model: CoAtNet) -> str:
 
 
 def _pair(model: Pair) -> str:
+    size = ", que la ve a la mitad de su tamaño" if model.second_halved else ""
+    first, second = model_in_words(model.first), model_in_words(model.second)
     return (
         "Dos redes que miran la misma imagen y cuyos logits se suman con pesos "
         f"{number(model.weights[0], 2)} y {number(model.weights[1], 2)}. "
-        f"La primera: {model_in_words(model.first)} La segunda: {model_in_words(model.second)}"
+        f"La primera: {first} La segunda{size}: {second}"
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import keras
 from keras import layers
 
+from training.layers import Halve
 from training.recipe import Network, Pair
 
 ImageShape = tuple[int, int, int]
@@ -22,9 +23,12 @@ def build_pair(config: Pair, shape: ImageShape, classes: int, build: Build) -> k
     images = keras.Input(shape, dtype="uint8", name="image")
     outputs = []
     for name, network in (("first", config.first), ("second", config.second)):
-        member = build(network, shape, classes)
+        looked_at = images
+        if config.second_halved and name == "second":
+            looked_at = Halve(name="halve")(images)
+        member = build(network, looked_at.shape[1:], classes)
         seen = member.get_layer("features").output
-        outputs.append(keras.Model(member.input, [member.output, seen], name=name)(images))
+        outputs.append(keras.Model(member.input, [member.output, seen], name=name)(looked_at))
     (first, seen), (second, _) = outputs
     weighted = [
         layers.Rescaling(weight, dtype="float32", name=f"{name}_weighted")(logits)

@@ -12,6 +12,7 @@ from training.layers import (
     ACTIVATIONS,
     BatchNormalization,
     FusedActivation,
+    Halve,
     IdentityFirst,
     LearnsFromImages,
     ShiftedNormActivation,
@@ -19,6 +20,7 @@ from training.layers import (
     Whitening,
     whitening_filters,
 )
+from training.resizing import resized
 
 KERAS_ACTIVATIONS = {
     "relu": keras.activations.relu,
@@ -252,11 +254,30 @@ def test_standardised_training_images_have_no_mean_and_unit_variance() -> None:
     assert layer.trainable_variables == []
 
 
+def test_what_was_made_twice_as_large_is_halved_to_what_it_was() -> None:
+    """But for rounding, which is done twice; smooth images, since sharp ones reach 0 and 255."""
+    small = np.clip(120 + 25 * smooth_images()[:20], 0, 255).astype(np.uint8)
+    assert small.std() > 20
+    large = resized(small, 16, 16)
+    halved = np.asarray(Halve()(large))
+    assert halved.shape == small.shape
+    assert halved.dtype == np.uint8
+    assert np.abs(halved.astype(int) - small.astype(int)).max() <= 2
+
+
+def test_halved_images_wrap_around_at_neither_end() -> None:
+    rows = np.tile(
+        np.array([0, 0, 255, 255, 0, 0, 255, 255], np.uint8)[None, :, None, None], (1, 1, 8, 3)
+    )
+    assert np.asarray(Halve()(rows))[0, :, 0, 0].tolist() == [0, 255, 0, 255]
+
+
 @pytest.mark.parametrize(
     "layer",
     [
         BatchNormalization(momentum=0.6),
         FusedActivation("gelu"),
+        Halve(),
         ShiftedNormActivation("relu", momentum=0.6, epsilon=1e-12),
         Standardise(),
         Whitening(3),

@@ -1,22 +1,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.runs import TINY, large_split, recipe_of, write_many_colours, write_run
+from tests.runs import TINY, large_split, many_colours, recipe_of, write_many_colours, write_run
+from training import datasets
 from training.errors import RunError
 from training.familiarity import read_reference, with_features
 from training.fit import load_model
 from training.pairing import pair
-from training.recipe import Airbench, Pair
+from training.recipe import Airbench, Pair, TinyCnn
 from training.report import gather, render
+from training.resizing import resized
 from training.run import Run
 from training.settings import TrainingSettings
 from training.teaching import write_familiarity
+from training.wording_models import model_in_words
 
 pytestmark = pytest.mark.usefixtures("keras_policy")
 
@@ -68,6 +72,28 @@ def test_the_pair_says_what_both_say_together(
     assert paired.read("model.json")["total"] == sum(
         load_model(run).count_params() for run in (first, second)
     )
+
+
+def test_a_network_for_images_half_as_large_sees_them_so(
+    tmp_path: Path, settings: TrainingSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = many_colours()
+    twice = replace(small, name="twice", shape=(64, 64, 3), enlarged_from=small.name)
+    monkeypatch.setitem(datasets._registry, twice.name, twice)
+    large = recipe_of(TinyCnn(width=4), name="large").model_copy(update={"data": twice.name})
+    first = finished(write_run(tmp_path / "large", large), 1.0)
+    second = finished(write_run(tmp_path / "second", TINY, seed=1), 1.0)
+    paired = pair(first, second, tmp_path / "pair", settings, share=0.5)
+    assert isinstance(paired.config.recipe.model, Pair)
+    assert paired.config.recipe.model.second_halved
+    enlarged = resized(IMAGES, 64, 64)
+    said = load_model(Run.open(tmp_path / "pair"))(enlarged).numpy()
+    one, two = load_model(first)(enlarged).numpy(), load_model(second)(IMAGES).numpy()
+    np.testing.assert_allclose(said, (one + two) / 2, atol=0.05)
+    words = model_in_words(paired.config.recipe.model)
+    assert "La segunda, que la ve a la mitad de su tamaño:" in words
+    with pytest.raises(RunError, match="do not match"):
+        pair(second, first, tmp_path / "other", settings)
 
 
 def test_a_network_that_saw_all_images_takes_its_siblings_temperature(
