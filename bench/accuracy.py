@@ -5,7 +5,8 @@
 RUNS holds run folders. Runs that differ by their seed alone are one row. Nothing is fitted or
 measured here: validation figures are those of `calibration.json`, test figures those that
 `python -m training evaluate` recorded. What is found is put beside what `bench/accuracy.json` has
-of runs that were elsewhere or are gone; a run with the same seed takes the place of the one before.
+of runs that were elsewhere or are gone; a run with the same seed takes the place of the one before,
+and the longest of several shortened schedules that of the others.
 The table goes to `bench/accuracy.md`.
 """
 
@@ -76,6 +77,11 @@ class Row(_Kept):
                 f"{self.epochs:05}", self.recipe_sha256, self.machine)  # fmt: skip
 
     @property
+    def subject(self) -> tuple[str, str, str | None]:
+        """What rows share that differ by their schedule, or by where they were fitted."""
+        return (self.recipe, self.fitted_on, self.began_with)
+
+    @property
     def validation(self) -> tuple[float, ...]:
         """The accuracy of each seed on validation, where there is one."""
         return tuple(one.validation for one in self.results if one.validation is not None)
@@ -109,11 +115,21 @@ def main(
 
 
 def merged(kept: Iterable[Row], found: Iterable[Row]) -> tuple[Row, ...]:
-    """All rows, by family, recipe and schedule; of the same seed what was found last."""
+    """All rows, by family, recipe and schedule; of the same seed what was found last.
+
+    Of a recipe's shortened schedules only the longest stays.
+    """
     rows: dict[tuple[str, ...], Row] = {}
     for row in (*kept, *found):
         known = rows.get(row.identity)
         rows[row.identity] = known.with_results_of(row) if known else row
+    shortened = [row for row in rows.values() if row.planned_epochs]
+    longest: dict[tuple[str, str, str | None], int] = {}
+    for row in shortened:
+        longest[row.subject] = max(row.epochs, longest.get(row.subject, 0))
+    for row in shortened:
+        if row.epochs < longest[row.subject]:
+            del rows[row.identity]
     return tuple(rows[identity] for identity in sorted(rows))
 
 

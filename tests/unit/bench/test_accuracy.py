@@ -72,6 +72,16 @@ def test_seeds_are_one_row_and_schedules_are_not(tmp_path: Path) -> None:
     assert "contradicts" not in table
 
 
+def test_of_shortened_schedules_the_longest_stays_whatever_the_machine(tmp_path: Path) -> None:
+    for epochs in (3, 5):
+        write_finished(tmp_path, shortened(MLP, epochs), seed=0, validation=0.5)
+    write_finished(tmp_path, find_recipe("mlp-sgd-relu-2"), seed=0, validation=0.5)
+    three, five, whole = gather(tmp_path)
+    elsewhere = three.model_copy(update={"machine": "CPU (quipu)"})
+    assert merged((elsewhere, three), (five, whole)) == (five, whole)
+    assert merged((elsewhere,), ()) == (elsewhere,)
+
+
 def test_what_contradicts_the_study_gets_a_sentence(tmp_path: Path) -> None:
     write_finished(tmp_path / "whole", MLP, seed=0, validation=0.40)
     (row,) = gather(tmp_path / "whole")
