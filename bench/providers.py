@@ -2,7 +2,7 @@ r"""Execution providers and int8 side by side: images a second of the session al
 
     python -m bench.providers --environment cpu=.venv/bin/python \
         --environment openvino=.venv-openvino/bin/python \
-        --bundle service/bundles/cifar10/4 --bundle BUNDLES/cifar10-int8/4
+        --bundle service/bundles/cifar10/5 --bundle BUNDLES/cifar10-int8/5
 
 An environment is a provider, with a precision behind a colon where wanted (`openvino:bf16`), and
 the Python of an environment that has it. All stay open from beginning to end and are measured in

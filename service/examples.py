@@ -76,7 +76,7 @@ _FACTS: Final[Mapping[str, object]] = MappingProxyType(
         "name": "top_k",
         "retry_after": 2.0,
         "scope": "label",
-        "reason": "bundles/cifar10/4/model.onnx was altered; copy the bundle again.",
+        "reason": "bundles/cifar10/5/model.onnx was altered; copy the bundle again.",
         "seconds": 30.0,
     }
 )

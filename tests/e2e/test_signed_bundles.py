@@ -101,7 +101,7 @@ def test_what_an_identity_signed_is_served_and_what_another_signed_is_not(tmp_pa
         (["digests", "no-existe"], 1, "manifest.json cannot be read"),
         (["verify", "no-existe", "--bundle-public-key", "nada.pem"], 1, "nada.pem cannot be read"),
         (["sign", "no-existe", "--key", "nada.pem"], 1, "manifest.json cannot be read"),
-        (["sign", "service/bundles/cifar10/4", "--key", "nada.pem"], 1, "nada.pem cannot be read"),
+        (["sign", "service/bundles/cifar10/5", "--key", "nada.pem"], 1, "nada.pem cannot be read"),
         (["key", "no/existe"], 1, "cannot be written"),
     ],
 )

@@ -59,7 +59,7 @@ def test_it_is_valid_cyclonedx(bill: dict[str, Any]) -> None:
 
 def test_it_holds_wheels_debian_s_packages_and_models(bill: dict[str, Any]) -> None:
     found = {component["name"]: component for component in bill["components"]}
-    manifest = json.loads((SHIPPED_BUNDLES / "cifar10/4/manifest.json").read_text("utf-8"))
+    manifest = json.loads((SHIPPED_BUNDLES / "cifar10/5/manifest.json").read_text("utf-8"))
     assert bill["metadata"]["component"]["name"] == "rotulo"
     assert found["onnxruntime"]["purl"].startswith("pkg:pypi/onnxruntime@")
     assert found["libssl3"]["purl"] == "pkg:deb/debian/libssl3@3.0.17-1~deb12u2?arch=amd64"
