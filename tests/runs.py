@@ -19,7 +19,7 @@ from training.datasets import Archive, DataSet, find_data_set, register_data_set
 from training.errors import DataError
 from training.fit import build_model, calibrate
 from training.layers import LearnsFromImages
-from training.recipe import Airbench, Fit, Recipe, ResNet, TinyCnn, Triangle
+from training.recipe import Airbench, Fit, Pair, Recipe, ResNet, TinyCnn, Triangle
 from training.run import Run, RunConfig
 from training.settings import TrainingSettings
 
@@ -35,7 +35,7 @@ def large_split(count: int, seed: int) -> Split:
 
 
 def recipe_of(
-    model: Airbench | ResNet | TinyCnn,
+    model: Airbench | Pair | ResNet | TinyCnn,
     views: Literal["single", "flip", "flip-shift"] = "single",
     name: str = "random",
 ) -> Recipe:

@@ -27,7 +27,7 @@ from training.data import Split, load_splits
 from training.errors import RunError
 from training.familiarity import METHODS, Method, read_reference
 from training.fit import load_model
-from training.recipe import Airbench, Recipe, ResNet, TinyCnn, Views
+from training.recipe import Airbench, Pair, Recipe, ResNet, TinyCnn, Views
 from training.run import Run
 from training.settings import TrainingSettings
 from training.teaching import write_familiarity
@@ -90,6 +90,22 @@ def test_the_bundle_says_what_keras_says_and_holds_no_norm(
     assert not {"BatchNormalization", "Tanh", "Max"} & set(kinds)
     between = kinds[kinds.index("Conv") : len(kinds) - kinds[::-1].index("Conv")]
     assert between.count("Mul") == 0
+
+
+def test_the_bundle_of_a_pair_shows_its_second_network_the_image_at_half_its_size(
+    tmp_path: Path, validation: Split
+) -> None:
+    tiny = TinyCnn(width=4)
+    pair = Pair(first=tiny, second=tiny, weights=(0.4, 0.6), second_halved=True)
+    run = write_run(tmp_path / "run", recipe_of(pair, "flip"), validation=validation)
+    export_to(run, tmp_path / "out", validation)
+    bundle = load_bundle(tmp_path / "out" / "colours" / "1")
+    noise = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8)
+    for images in (noise, validation.images[:37]):
+        given = OnnxClassifier(bundle, provider="cpu").run(images)
+        np.testing.assert_allclose(
+            given, logits_of(load_model(run), "flip", images), atol=TOLERANCE
+        )
 
 
 @pytest.mark.parametrize("method", [*METHODS, "outliers"])
