@@ -3,18 +3,19 @@
     python -m bench.lone [BUNDLE ...]
 
 Of two sessions of one file, with one thread a run and with all: the median of one image's runs, and
-the images a second of as many callers as there are cores. Rounds are interleaved.
+the images a second of as many callers as there are cores. Rounds are interleaved, of all bundles.
 """
 
 from __future__ import annotations
 
 import statistics
-import sys
 import threading
 import time
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 
 from service.bundles import Bundle, find_bundles, load_bundle
 from service.classifier import OnnxClassifier
@@ -58,37 +59,40 @@ def images_a_second(classifier: OnnxClassifier, image: np.ndarray) -> float:
     return sum(done) / (time.perf_counter() - began)
 
 
-def measure(bundle: Bundle) -> None:
-    """Print one bundle's two lines."""
+def picture_for(bundle: Bundle) -> np.ndarray:
+    """Return one picture of noise of the size that the model takes, uint8 [1, H, W, C]."""
     spec = bundle.manifest.input
-    image = np.random.default_rng(0).integers(
-        0, 256, (1, spec.height, spec.width, spec.channels), dtype=np.uint8
-    )
-    threads = (1, usable_cores())
-    sessions = {
-        count: OnnxClassifier(bundle, provider="cpu", intra_op_threads=count) for count in threads
-    }
-    lone: dict[int, list[float]] = {count: [] for count in threads}
-    rate: dict[int, list[float]] = {count: [] for count in threads}
+    shape = (1, spec.height, spec.width, spec.channels)
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def main(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[BUNDLE]...", help="NAME/VERSION; those that ship without any."),
+    ] = None,
+) -> None:
+    """Print what each bundle's runs take, with one thread and with all."""
+    bundles = [load_bundle(folder) for folder in folders or []] or find_bundles(SHIPPED_BUNDLES)
+    cases = [
+        (OnnxClassifier(bundle, provider="cpu", intra_op_threads=count), picture_for(bundle), count)
+        for bundle in bundles
+        for count in (1, usable_cores())
+    ]
+    lone: list[list[float]] = [[] for _ in cases]
+    rate: list[list[float]] = [[] for _ in cases]
     for _ in range(ROUNDS):
-        for count, session in sessions.items():
-            lone[count].append(lone_ms(session, image))
-            rate[count].append(images_a_second(session, image))
-    for count in threads:
+        for place, (classifier, image, _) in enumerate(cases):
+            lone[place].append(lone_ms(classifier, image))
+            rate[place].append(images_a_second(classifier, image))
+    print("| Model | Threads a run | One image, ms | Images/s, a caller a core |")
+    print("|---|---|---|---|")
+    for place, (classifier, _, count) in enumerate(cases):
         print(
-            f"| {'/'.join(bundle.manifest.ref)} | {count} "
-            f"| {statistics.median(lone[count]):.1f} | {statistics.median(rate[count]):.0f} |"
+            f"| {'/'.join(classifier.manifest.ref)} | {count} "
+            f"| {statistics.median(lone[place]):.1f} | {statistics.median(rate[place]):.0f} |"
         )
 
 
-def main() -> None:
-    """Print the table."""
-    given = [load_bundle(Path(folder)) for folder in sys.argv[1:]]
-    print("| Model | Threads a run | One image, ms | Images/s, a caller a core |")
-    print("|---|---|---|---|")
-    for bundle in given or find_bundles(SHIPPED_BUNDLES):
-        measure(bundle)
-
-
 if __name__ == "__main__":
-    main()
+    typer.run(main)
