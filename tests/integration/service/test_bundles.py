@@ -4,9 +4,10 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from service.bundles import find_bundles, load_bundle
+from service.bundles import Bundle, find_bundles, load_bundle
 from service.classifier import OnnxClassifier
 from service.contract import MANIFEST_FILE, decode_image, to_pixels
 from service.errors import BundleError
@@ -15,6 +16,7 @@ from service.settings import SHIPPED_BUNDLES
 from tests.bundles import write_bundle
 
 PRECISE_BUNDLES = SHIPPED_BUNDLES.parent / "bundles-precise"
+PHOTO_BUNDLES = SHIPPED_BUNDLES.parent / "bundles-fotos"
 
 
 def test_a_whole_bundle_is_loaded(tmp_path: Path) -> None:
@@ -125,6 +127,24 @@ def test_one_broken_bundle_is_not_passed_over_in_silence(tmp_path: Path) -> None
         find_bundles(tmp_path)
 
 
+def shipped(folder: Path, name: str, *, most_bytes: int) -> Bundle:
+    """Return the only bundle of the folder, after a look at its name and size."""
+    (bundle,) = find_bundles(folder)
+    assert bundle.manifest.name == name
+    assert bundle.manifest.model_bytes <= most_bytes
+    return bundle
+
+
+def figure_of(bundle: Bundle, name: str, split: str, n: int) -> float:
+    """Return what the manifest says was measured."""
+    (figure,) = (
+        figure
+        for figure in bundle.manifest.figures
+        if (figure.name, figure.split, figure.n) == (name, split, n)
+    )
+    return figure.value
+
+
 @pytest.mark.parametrize(
     ("folder", "name", "least"),
     [(SHIPPED_BUNDLES, "cifar10", 0.955), (PRECISE_BUNDLES, "cifar10-precise", 0.96)],
@@ -132,15 +152,8 @@ def test_one_broken_bundle_is_not_passed_over_in_silence(tmp_path: Path) -> None
 def test_what_ships_is_as_small_and_as_right_as_promised(
     root: Path, folder: Path, name: str, least: float
 ) -> None:
-    (bundle,) = find_bundles(folder)
-    assert bundle.manifest.name == name
-    assert bundle.manifest.model_bytes <= 16_000_000
-    (accuracy,) = (
-        figure
-        for figure in bundle.manifest.figures
-        if (figure.name, figure.split, figure.n) == ("accuracy", "test", 10_000)
-    )
-    assert accuracy.value >= least
+    bundle = shipped(folder, name, most_bytes=16_000_000)
+    assert figure_of(bundle, "accuracy", "test", 10_000) >= least
     spec = bundle.manifest.input
     drawing = (root / "service/static/example-ship.webp").read_bytes()
     decoded = decode_image(drawing, max_pixels=10**7, target=spec)
@@ -150,3 +163,22 @@ def test_what_ships_is_as_small_and_as_right_as_promised(
     assert bundle.manifest.labels[said.best].en == "ship"
     # Though it is a drawing, and drawings are among the other things that the networks were shown.
     assert said.decision is Decision.ACCEPT
+
+
+@pytest.mark.shared
+def test_the_model_for_photos_is_right_on_photos(shared_data: Path) -> None:
+    """And says so of itself; of those that it accepts none is wrong."""
+    bundle = shipped(PHOTO_BUNDLES, "fotos", most_bytes=20_000_000)
+    assert figure_of(bundle, "accuracy", "test", 10_000) >= 0.97
+    classifier, spec = OnnxClassifier(bundle, provider="cpu"), bundle.manifest.input
+    right = []
+    for photo in sorted((shared_data / "photos").glob("*/*")):
+        decoded = decode_image(photo.read_bytes(), max_pixels=10**8, target=spec)
+        (evidence,) = classifier.run(to_pixels(decoded.image, spec)[None])
+        said = label(evidence, bundle.manifest)
+        right.append(bundle.manifest.labels[said.best].en == photo.parent.name)
+        assert right[-1] or said.decision is not Decision.ACCEPT, photo
+    assert np.mean(right) >= 0.95
+    assert np.mean(right) == pytest.approx(
+        figure_of(bundle, "accuracy", "photos", len(right)), abs=0.012
+    )
