@@ -32,7 +32,7 @@ serve: $(SERVE_VENV)/.locked  ## serve on http://127.0.0.1:8000 (PORT=8080 for a
 test: $(DEV_VENV)/.locked programs  ## run every check: lint, types, import directions, tests, coverage
 	@$(DEV)/python -m pytest --cov --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 	@for package in service training export; do \
-		report=$$($(DEV)/coverage report --include="$$package/*") || { echo "$$report"; exit 1; }; \
+		report=$$($(DEV)/coverage report --include="$$package/*" 2>&1) || { echo "$$report"; exit 1; }; \
 	done
 
 lint: $(DEV_VENV)/.locked  ## ruff, formatting and import directions
