@@ -36,7 +36,7 @@ def pair(  # noqa: PLR0913 - of what, with what shares, and where to
 
     Args:
         first: a finished run; its features are the pair's.
-        second: a finished run on the same data.
+        second: a finished run on the same data, or on its images at half their size.
         folder: the new run's.
         settings: where the data is.
         share: of the first network, above 0 and below 1.
