@@ -32,7 +32,13 @@ CONTRADICTS = 0.03
 
 # Why ours differ, by the beginning of a recipe's name, where more than the schedule does; written
 # after looking at the runs.
-REASONS: dict[str, str] = {}
+REASONS: dict[str, str] = {
+    "cnn-base": (
+        "Both learn their training images by heart: ours were right on 97.7 % of them at the end, "
+        "and best on validation after 12 of 25 epochs (65.0 %). What the study held back is not "
+        "known here."
+    ),
+}
 
 
 class _Kept(BaseModel):
