@@ -34,7 +34,7 @@ CONTRADICTS = 0.03
 # after looking at the runs.
 REASONS: dict[str, str] = {
     "cnn-base": (
-        "Both learn their training images by heart: ours were right on 97.7 % of them at the end, "
+        "It learns its training images by heart: ours was right on 97.7 % of them at the end, "
         "and best on validation after 12 of 25 epochs (65.0 %). What the study held back is not "
         "known here."
     ),
