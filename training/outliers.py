@@ -25,7 +25,7 @@ STRENGTHS: Final = (1e-4, 1e-3, 1e-2)
 PARTS: Final = 5
 STEPS: Final = 1000
 # What the probe counts beside energy where the network itself was shown other things. Of 196 held
-# back 8.2 % pass the probe alone, 8.7 % with a tenth of it, and 6 to 7 % from a fifth to one half.
+# back 8.2 % pass the probe alone, 8.7 % with a tenth of it, and 6 to 8 % from a fifth to one half.
 SHARE: Final = 0.3
 
 

@@ -22,10 +22,11 @@ def build_pair(config: Pair, shape: ImageShape, classes: int, build: Build) -> k
     """
     images = keras.Input(shape, dtype="uint8", name="image")
     outputs = []
-    for name, network in (("first", config.first), ("second", config.second)):
-        looked_at = images
-        if config.second_halved and name == "second":
-            looked_at = Halve(name="halve")(images)
+    seconds = Halve(name="halve")(images) if config.second_halved else images
+    for name, network, looked_at in (
+        ("first", config.first, images),
+        ("second", config.second, seconds),
+    ):
         member = build(network, looked_at.shape[1:], classes)
         seen = member.get_layer("features").output
         outputs.append(keras.Model(member.input, [member.output, seen], name=name)(looked_at))
