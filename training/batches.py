@@ -63,7 +63,7 @@ def training_batches(
         )
         return mix(varied, targets, recipe.augmentation.mix, seed=seed, step=step)
 
-    return tf.data.Dataset.range(start, end).flat_map(epoch).prefetch(2)
+    return _untuned(tf.data.Dataset.range(start, end).flat_map(epoch).prefetch(2))
 
 
 def validation_batches(split: Split, recipe: Recipe) -> tf.data.Dataset | None:
@@ -72,4 +72,17 @@ def validation_batches(split: Split, recipe: Recipe) -> tf.data.Dataset | None:
         return None
     classes = len(find_data_set(recipe.data).classes)
     targets = keras.utils.to_categorical(split.labels, classes)
-    return tf.data.Dataset.from_tensor_slices((split.images, targets)).batch(recipe.fit.batch_size)
+    return _untuned(
+        tf.data.Dataset.from_tensor_slices((split.images, targets)).batch(recipe.fit.batch_size)
+    )
+
+
+def _untuned(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """The same without the thread that tunes a pipeline: there is nothing to tune here.
+
+    Its naps double in length, and where it shares its pool's only thread the end of an epoch waits
+    for one.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return batches.with_options(options)

@@ -68,11 +68,70 @@ def _of_keras(config: Sgd | Adam | AdamW | RmsProp, rates: RateTable) -> keras.o
         case AdamW(weight_decay=decay):
             return keras.optimizers.AdamW(rates, weight_decay=decay)
         case Adam():
-            return keras.optimizers.Adam(rates)
+            return OneKernelAdam(rates)
         case RmsProp():
-            return keras.optimizers.RMSprop(rates)
+            return OneKernelRmsProp(rates)
         case Sgd(momentum=momentum):
             return keras.optimizers.SGD(rates, momentum=momentum)
+
+
+@keras.saving.register_keras_serializable(package="rotulo")
+class OneKernelAdam(keras.optimizers.Adam):
+    """Keras's `Adam`, whose step is TensorFlow's kernel for it: one pass over each variable.
+
+    Keras 3 writes the same step out as nine passes, each with an array of its own.
+    """
+
+    def update_step(
+        self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor
+    ) -> None:
+        """Move one variable by one step."""
+        place = self._get_variable_index(variable)
+        step = tf.cast(self.iterations + 1, variable.dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[place].value.handle,
+            v=self._velocities[place].value.handle,
+            beta1_power=tf.pow(tf.cast(self.beta_1, variable.dtype), step),
+            beta2_power=tf.pow(tf.cast(self.beta_2, variable.dtype), step),
+            lr=tf.cast(learning_rate, variable.dtype),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=tf.cast(gradient, variable.dtype),
+        )
+
+
+@keras.saving.register_keras_serializable(package="rotulo")
+class OneKernelRmsProp(keras.optimizers.RMSprop):
+    """Keras's `RMSprop`, whose step is TensorFlow's kernel for it, as with `OneKernelAdam`.
+
+    The kernel keeps a momentum for each variable, which without momentum is its last change.
+    """
+
+    def build(self, variables: list[keras.Variable]) -> None:
+        """Create what the kernel keeps for each variable."""
+        if self.built:
+            return
+        super().build(variables)
+        if not self.momentum:
+            self._momentums = self.add_optimizer_variables(variables, "momentum")
+
+    def update_step(
+        self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor
+    ) -> None:
+        """Move one variable by one step."""
+        place = self._get_variable_index(variable)
+        tf.raw_ops.ResourceApplyRMSProp(
+            var=variable.handle,
+            ms=self._velocities[place].value.handle,
+            mom=self._momentums[place].value.handle,
+            lr=tf.cast(learning_rate, variable.dtype),
+            rho=self.rho,
+            momentum=self.momentum,
+            epsilon=self.epsilon,
+            grad=tf.cast(gradient, variable.dtype),
+        )
 
 
 @keras.saving.register_keras_serializable(package="rotulo")
