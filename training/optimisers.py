@@ -75,17 +75,25 @@ def _of_keras(config: Sgd | Adam | AdamW | RmsProp, rates: RateTable) -> keras.o
             return keras.optimizers.SGD(rates, momentum=momentum)
 
 
+def _spread() -> bool:
+    return bool(tf.distribute.get_strategy().num_replicas_in_sync > 1)
+
+
 @keras.saving.register_keras_serializable(package="rotulo")
 class OneKernelAdam(keras.optimizers.Adam):
     """Keras's `Adam`, whose step is TensorFlow's kernel for it: one pass over each variable.
 
-    Keras 3 writes the same step out as nine passes, each with an array of its own.
+    Keras 3 writes the same step out as nine passes, each with an array of its own; so it stays
+    where a fit is spread over several devices, whose variables have no one handle for a kernel.
     """
 
     def update_step(
         self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor
     ) -> None:
         """Move one variable by one step."""
+        if _spread():
+            super().update_step(gradient, variable, learning_rate)
+            return
         place = self._get_variable_index(variable)
         step = tf.cast(self.iterations + 1, variable.dtype)
         tf.raw_ops.ResourceApplyAdam(
@@ -121,6 +129,9 @@ class OneKernelRmsProp(keras.optimizers.RMSprop):
         self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor
     ) -> None:
         """Move one variable by one step."""
+        if _spread():
+            super().update_step(gradient, variable, learning_rate)
+            return
         place = self._get_variable_index(variable)
         tf.raw_ops.ResourceApplyRMSProp(
             var=variable.handle,

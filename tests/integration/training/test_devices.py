@@ -15,13 +15,14 @@ from training.run import Run
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.parametrize("step", ["own", "adam"])
 def test_a_fit_on_two_devices_learns_and_ends_as_a_run_like_any_other(
-    tmp_path: Path, root: Path
+    tmp_path: Path, root: Path, step: str
 ) -> None:
     data, folder = write_colours(tmp_path / "data"), tmp_path / "run"
     program = [sys.executable, "-m", "tests.integration.training.mirrored"]
     finished = subprocess.run(
-        [*program, str(data), str(folder)],
+        [*program, str(data), str(folder), step],
         cwd=root,
         env=unmeasured(),
         capture_output=True,

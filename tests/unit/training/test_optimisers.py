@@ -3,6 +3,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from training.optimisers import GroupedNesterov, RateTable, make_optimiser
@@ -99,6 +100,17 @@ def test_without_a_schedule_they_are_kerass_with_kerass_defaults(
     subject, _ = make_optimiser(config, [1.0], variables)
     for found, wanted in zip(path(subject, variables), path(expected(), others), strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("config", [Adam(), RmsProp()], ids=["adam", "rmsprop"])
+def test_a_step_is_one_kernel_for_each_variable(config: Optimiser) -> None:
+    """Keras's own writes the same out as nine operations, which take three times as long."""
+    variables = ones()
+    subject, _ = make_optimiser(config, [1.0], variables)
+    gradients = [keras.ops.ones(variable.shape) for variable in variables]
+    step = tf.function(lambda: subject.apply(gradients, variables))
+    kernels = [node.type for node in step.get_concrete_function().graph.get_operations()]
+    assert sum(kernel.startswith("ResourceApply") for kernel in kernels) == len(variables)
 
 
 def test_adamw_shrinks_weights_and_spares_biases() -> None:
