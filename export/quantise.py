@@ -19,6 +19,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
+from export.biases import settle_biases, with_biases
 from export.canonical import canonical
 from export.errors import ConversionFailed
 from export.optimise import fold, require_portable
@@ -34,7 +35,8 @@ def quantise(proto: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelPro
     """The graph with 8-bit convolutions: weights by channel, activations by what the images give.
 
     Weights keep 7 of their 8 bits. Processors without VNNI add two products in 16 bits, which 8-bit
-    weights overflow: the same file would give other answers there.
+    weights overflow: the same file would give other answers there. What that rounding shifts on
+    average, biases make up for.
 
     Args:
         proto: a float32 graph as `export.optimise` leaves it, its weights halved or not.
@@ -46,7 +48,7 @@ def quantise(proto: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelPro
     if not any(node.op_type == "Conv" for node in proto.graph.node):
         raise ConversionFailed("the graph has no convolution to be quantised")
     # Weights that are cast from halves would not be found to be weights.
-    prepared = onnx.shape_inference.infer_shapes(canonical(fold(proto)))
+    prepared = onnx.shape_inference.infer_shapes(with_biases(canonical(fold(proto))))
     # Optimised it is already; without this ONNX Runtime warns that it may not be.
     onnx.helper.set_model_props(prepared, {"onnx.quant.pre_process": "onnxruntime.quant"})
     with tempfile.TemporaryDirectory() as folder:
@@ -64,7 +66,9 @@ def quantise(proto: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelPro
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
         )
-        finished = canonical(onnx.load(target))
+        made = onnx.load(target)
+    settle_biases(made, prepared, images)
+    finished = canonical(made)
     require_portable(finished)
     return finished
 

@@ -20,7 +20,7 @@ from service.providers.attempts import (
     accelerators,
     attempts_of,
 )
-from service.providers.parity import AnswersDiffer, prove
+from service.providers.parity import ROUNDED, AnswersDiffer, prove
 from service.providers.runners import BoundRunner, Runner, SessionRunner
 from service.providers.signature import check_signature
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from service.providers.options import Provider, ProviderOptions
 
 _LOG: Final = logging.getLogger(__name__)
+
+_ROUNDING: Final = b"QuantizeLinear"
+"""The operator by which a graph says what is in 8 bits (QDQ), as its file holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def open_runner(
         ProviderUnavailable: a provider was named that cannot work here, or not with this graph.
     """
     # First, so that a broken bundle is told as one wherever it was meant to run.
-    reference = cpu_runner(bundle, intra_op_threads)
+    on_cpu, reference = _cpu_runners(bundle, intra_op_threads)
     reasons = []
     for accelerator in accelerators(provider, options):
         if obstacle := OBSTACLES[accelerator]():
@@ -71,7 +74,7 @@ def open_runner(
         raise ProviderUnavailable(message)
     if reasons:
         _LOG.info("running on the CPU: %s", "; ".join(reasons))
-    return Opened(reference, "cpu")
+    return Opened(on_cpu, "cpu")
 
 
 def _first_fit(
@@ -86,7 +89,8 @@ def _first_fit(
     for attempt in ways:
         try:
             runner = _try(bundle, attempt, intra_op_threads, options)
-            apart = prove(runner, reference, bundle.manifest.input, within=attempt.within)
+            within = max(attempt.within, ROUNDED) if _in_8_bits(bundle) else attempt.within
+            apart = prove(runner, reference, bundle.manifest.input, within=within)
         except (_Unfit, AnswersDiffer) as error:
             reasons.append(f"{attempt.title}: {error}")
             continue
@@ -127,11 +131,41 @@ def _try(
 def cpu_runner(bundle: Bundle, intra_op_threads: int) -> Runner:
     """Return the bundle's graph on the CPU, with so many threads for each run.
 
+    A graph in 8 bits runs by integer kernels where they say what the graph says computed in
+    float32, and else in float32: ONNX Runtime 1.24.1's get other labels on processors with AMX.
+
     Raises:
         BundleError: it cannot be loaded, or is not what the manifest says.
     """
+    return _cpu_runners(bundle, intra_op_threads)[0]
+
+
+def _cpu_runners(bundle: Bundle, intra_op_threads: int) -> tuple[Runner, Runner]:
+    """Return what serves on the CPU, and what other providers are held against."""
+    runner = _cpu_runner(bundle, intra_op_threads)
+    if not _in_8_bits(bundle):
+        return runner, runner
+    as_written = _cpu_runner(bundle, intra_op_threads, integer_kernels=False)
     try:
-        session = _build(bundle, (), intra_op_threads)
+        prove(runner, as_written, bundle.manifest.input, within=ROUNDED)
+    except AnswersDiffer as error:
+        _LOG.warning(
+            "8-bit kernels get model %s/%s wrong here, it is computed in float32: %s",
+            bundle.manifest.name,
+            bundle.manifest.version,
+            error,
+        )
+        return as_written, as_written
+    return runner, as_written
+
+
+def _in_8_bits(bundle: Bundle) -> bool:
+    return _ROUNDING in bundle.model_path.read_bytes()
+
+
+def _cpu_runner(bundle: Bundle, intra_op_threads: int, *, integer_kernels: bool = True) -> Runner:
+    try:
+        session = _build(bundle, (), intra_op_threads, integer_kernels=integer_kernels)
     except Exception as error:
         message = f"{bundle.model_path} cannot be loaded by ONNX Runtime; export the bundle again"
         raise BundleError(message) from error
@@ -140,7 +174,11 @@ def cpu_runner(bundle: Bundle, intra_op_threads: int) -> Runner:
 
 
 def _build(
-    bundle: Bundle, asked: Sequence[tuple[str, object]], intra_op_threads: int
+    bundle: Bundle,
+    asked: Sequence[tuple[str, object]],
+    intra_op_threads: int,
+    *,
+    integer_kernels: bool = True,
 ) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = intra_op_threads
@@ -148,6 +186,8 @@ def _build(
     # A spinning thread burns a core that decoding could use.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    if not integer_kernels:
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
     if not asked:
         # What was planned for each shape that came is kept beside the rest: a third more memory on
         # the CPU, and no faster.
