@@ -20,7 +20,7 @@ SPATIAL = (2, 3)
 
 def with_biases(proto: onnx.ModelProto) -> onnx.ModelProto:
     """The same graph, in which every convolution has a bias, of zeros where there was none."""
-    made = onnx.ModelProto.FromString(proto.SerializeToString())
+    made = _copy(proto)
     stored = {tensor.name: tensor for tensor in made.graph.initializer}
     for node in _convolutions(made):
         if len(node.input) == 2:  # noqa: PLR2004 - image and kernel
@@ -62,14 +62,15 @@ def _outputs(weights: NDArray[np.float32], means: NDArray[np.float64]) -> NDArra
     """What a convolution with these weights [out, in of a group] makes of constant channels."""
     groups = len(means) // weights.shape[1]
     shares = weights.reshape(groups, -1, weights.shape[1])
-    return np.einsum("goi,gi->go", shares, means.reshape(groups, -1)).reshape(-1)
+    made = np.einsum("goi,gi->go", shares, means.reshape(groups, -1))
+    return np.asarray(made.reshape(-1), np.float64)
 
 
 def _mean_inputs(
     proto: onnx.ModelProto, images: NDArray[np.uint8]
 ) -> dict[str, NDArray[np.float64]]:
     """For each convolution by name: the mean of each channel [C] that it is given."""
-    watched = onnx.ModelProto.FromString(proto.SerializeToString())
+    watched = _copy(proto)
     inputs = {node.name: node.input[0] for node in _convolutions(watched)}
     names = sorted(set(inputs.values()))
     kept = {value.name for value in watched.graph.output}
@@ -79,13 +80,20 @@ def _mean_inputs(
     session = onnxruntime.InferenceSession(
         watched.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    sums = dict.fromkeys(names, 0.0)
+    sums = {name: np.zeros(1) for name in names}
     for start in range(0, len(images), BATCH):
         batch = images[start : start + BATCH]
         for name, given in zip(names, session.run(names, {INPUT_NAME: batch}), strict=True):
             # Each picture's views count alike, however many there are.
-            sums[name] += given.mean(axis=(0, *SPATIAL), dtype=np.float64) * len(batch)
+            mean = given.mean(axis=(0, *SPATIAL), dtype=np.float64)
+            sums[name] = sums[name] + mean * len(batch)
     return {node: sums[name] / len(images) for node, name in inputs.items()}
+
+
+def _copy(proto: onnx.ModelProto) -> onnx.ModelProto:
+    made = onnx.ModelProto()
+    made.CopyFrom(proto)
+    return made
 
 
 def _convolutions(proto: onnx.ModelProto) -> list[onnx.NodeProto]:

@@ -20,7 +20,7 @@ from service.providers.attempts import (
     accelerators,
     attempts_of,
 )
-from service.providers.parity import ROUNDED, AnswersDiffer, prove
+from service.providers.parity import ROUNDED, AnswersDiffer, prove, prove_one_by_one
 from service.providers.runners import BoundRunner, Runner, SessionRunner
 from service.providers.signature import check_signature
 
@@ -147,7 +147,7 @@ def _cpu_runners(bundle: Bundle, intra_op_threads: int) -> tuple[Runner, Runner]
         return runner, runner
     as_written = _cpu_runner(bundle, intra_op_threads, integer_kernels=False)
     try:
-        prove(runner, as_written, bundle.manifest.input, within=ROUNDED)
+        prove_one_by_one(runner, as_written, bundle.manifest.input, within=ROUNDED)
     except AnswersDiffer as error:
         _LOG.warning(
             "8-bit kernels get model %s/%s wrong here, it is computed in float32: %s",

@@ -70,18 +70,20 @@ def prove(runner: Runner, reference: Runner, spec: InputSpec, *, within: float) 
     )
 
 
-def prove_one_by_one(runner: Runner, reference: Runner, spec: InputSpec) -> None:
+def prove_one_by_one(
+    runner: Runner, reference: Runner, spec: InputSpec, *, within: float = EXACT
+) -> None:
     """Return when both say the same of a picture of each kind, alone in its batch.
 
     For two sessions of the same file on the same provider, of which neither should be asked for
     more memory than it needs.
 
     Raises:
-        AnswersDiffer: another best label on some picture, or numbers further apart than ``EXACT``.
+        AnswersDiffer: another best label on some picture, or numbers further apart than ``within``.
     """
     for picture in pictures(spec, len(_GRIDS)):
         expected = reference.run(picture[None])
-        _compare(runner.run(picture[None]), expected, _allowed(expected, EXACT))
+        _compare(runner.run(picture[None]), expected, _allowed(expected, within))
 
 
 def _allowed(expected: list[NDArray[np.float32]], within: float) -> list[float]:

@@ -17,6 +17,7 @@ from tests.bundles import write_bundle
 
 PRECISE_BUNDLES = SHIPPED_BUNDLES.parent / "bundles-precise"
 PHOTO_BUNDLES = SHIPPED_BUNDLES.parent / "bundles-fotos"
+SMALL_BUNDLES = SHIPPED_BUNDLES.parent / "bundles-int8"
 
 
 def test_a_whole_bundle_is_loaded(tmp_path: Path) -> None:
@@ -147,7 +148,11 @@ def figure_of(bundle: Bundle, name: str, split: str, n: int) -> float:
 
 @pytest.mark.parametrize(
     ("folder", "name", "least"),
-    [(SHIPPED_BUNDLES, "cifar10", 0.955), (PRECISE_BUNDLES, "cifar10-precise", 0.96)],
+    [
+        (SHIPPED_BUNDLES, "cifar10", 0.955),
+        (PRECISE_BUNDLES, "cifar10-precise", 0.96),
+        (SMALL_BUNDLES, "cifar10-int8", 0.955),
+    ],
 )
 def test_what_ships_is_as_small_and_as_right_as_promised(
     root: Path, folder: Path, name: str, least: float
@@ -163,6 +168,21 @@ def test_what_ships_is_as_small_and_as_right_as_promised(
     assert bundle.manifest.labels[said.best].en == "ship"
     # Though it is a drawing, and drawings are among the other things that the networks were shown.
     assert said.decision is Decision.ACCEPT
+
+
+def test_the_model_in_8_bits_is_the_one_that_ships_and_costs_little_accuracy() -> None:
+    small = shipped(SMALL_BUNDLES, "cifar10-int8", most_bytes=6_000_000)
+    whole = shipped(SHIPPED_BUNDLES, "cifar10", most_bytes=16_000_000)
+    assert small.manifest.version == whole.manifest.version
+    assert small.manifest.provenance.data_sha256 == whole.manifest.provenance.data_sha256
+    before, after = (
+        figure_of(small, name, "validation", 5_000) for name in ("accuracy_float32", "accuracy")
+    )
+    assert before - after <= 0.002
+    fall = figure_of(whole, "accuracy", "test", 10_000) - figure_of(
+        small, "accuracy", "test", 10_000
+    )
+    assert fall <= 0.002
 
 
 @pytest.mark.shared

@@ -1,4 +1,6 @@
-"""Fits the narrow recipe on two devices: `python -m tests.integration.training.mirrored DATA RUN STEP`.
+"""Fits the narrow recipe on two devices.
+
+    python -m tests.integration.training.mirrored DATA RUN STEP
 
 STEP is `own` for the recipe's own optimiser, or `adam`.
 

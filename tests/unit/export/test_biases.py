@@ -54,7 +54,9 @@ def means(proto: ModelProto, images: NDArray[np.uint8]) -> NDArray[np.float64]:
 @given(st.integers(0, 99), st.sampled_from([1, 2, 4]), st.booleans())
 @settings(max_examples=12, deadline=None)
 def test_the_mean_of_each_channel_is_that_of_the_float32_graph(
-    seed: int, groups: int, biased: bool  # noqa: FBT001  # drawn
+    seed: int,
+    groups: int,
+    biased: bool,  # noqa: FBT001  # drawn
 ) -> None:
     images = np.random.default_rng(seed).integers(
         0, 256, (40, SIDE, SIDE, CHANNELS), dtype=np.uint8

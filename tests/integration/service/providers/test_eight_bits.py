@@ -1,7 +1,7 @@
 """A graph in 8 bits is held against what it says computed as it is written, in float32.
 
-Wrong integer kernels are real (ONNX Runtime 1.24.1 on a processor with AMX), and not here: a session
-that may use them is given another graph in their place.
+Wrong integer kernels are real (ONNX Runtime 1.24.1 on a processor with AMX), and not here: a
+session that may use them is given another graph in their place.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def rounded_graph(shift: float = 0.0) -> bytes:
     model = linear_model()
     bias = model.bias + np.array([shift, *[0] * 9], np.float32)
     proto = linear_graph(replace(model, bias=bias), output_name="exact")
-    proto.graph.initializer.append(numpy_helper.from_array(np.float32(STEP), "step"))
-    proto.graph.initializer.append(numpy_helper.from_array(np.uint8(128), "middle"))
+    proto.graph.initializer.append(numpy_helper.from_array(np.array(STEP, np.float32), "step"))
+    proto.graph.initializer.append(numpy_helper.from_array(np.array(128, np.uint8), "middle"))
     proto.graph.node.append(
         helper.make_node("QuantizeLinear", ["exact", "step", "middle"], ["counts"])
     )
@@ -92,9 +92,7 @@ def test_integer_kernels_that_are_wrong_do_not_serve_and_the_log_says_so(
 ) -> None:
     bundle.model_path.with_name("wrong").write_bytes(rounded_graph(shift=0.9))
     with caplog.at_level(logging.WARNING, logger="service"):
-        classifier = OnnxClassifier(
-            bundle, provider="cpu", options=ProviderOptions(lone_threads=2)
-        )
+        classifier = OnnxClassifier(bundle, provider="cpu", options=ProviderOptions(lone_threads=2))
     assert "8-bit kernels get model linear/1 wrong here" in caplog.text
     np.testing.assert_allclose(classifier.run(PIXELS), expected(PIXELS), atol=1e-3)
     thread = classifier.widen()
