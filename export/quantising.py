@@ -28,6 +28,7 @@ from service.contract import MANIFEST_FILE, MODEL_FILE, Familiarity, Figure, Man
 from service.cores import usable_cores
 from training.data import Splits
 from training.evaluate import Evaluation, LogitsOf
+from training.exposure import others_of
 from training.familiarity import read_reference
 from training.fit import calibration_record, load_model
 from training.run import Run
@@ -103,7 +104,7 @@ def quantise_bundle(
             calibration_record(judge, after[:, :classes], held.labels),
             which,
             CONDITIONS,
-            _known(float32, after),
+            _known(float32, after, _strangers(_classifier(folder, pair[1], manifest), judge)),
         )
         manifest = _described(manifest, calibration, first, which)
         classifier = _classifier(folder, content, manifest)
@@ -183,8 +184,20 @@ def _require_accuracy(before: float, after: float, images: int, allowed: float) 
         )
 
 
-def _known(manifest: Manifest, evidence: NDArray[np.float32]) -> Familiarity | None:
-    """Thresholds of the familiarity anew, as shares of validation images like the first ones."""
+def _strangers(classifier: OnnxClassifier, judge: Run) -> NDArray[np.float32] | None:
+    """The familiarity [N] of pictures of other things that the run was not shown, if it was any."""
+    if judge.config.others is None or classifier.manifest.abstention.familiarity is None:
+        return None
+    return classifier_evidence(classifier, others_of(judge).held_back)[:, -1]
+
+
+def _known(
+    manifest: Manifest, evidence: NDArray[np.float32], strangers: NDArray[np.float32] | None
+) -> Familiarity | None:
+    """Thresholds of the familiarity anew, as shares of validation images like the first ones.
+
+    So is the share of strangers that pass; where there are none at hand, no share is told.
+    """
     known = manifest.abstention.familiarity
     if known is None:
         return None
@@ -196,6 +209,8 @@ def _known(manifest: Manifest, evidence: NDArray[np.float32]) -> Familiarity | N
             "review": review,
             "coverage": float((scores >= accept).mean()),
             "n": len(scores),
+            "others": None if strangers is None else len(strangers),
+            "others_accepted": None if strangers is None else float((strangers >= accept).mean()),
         }
     )
 

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger(__name__)
 
-_RUN_SECONDS: Final = 0.025
+_RUN_SECONDS: Final = 0.05
 """How long a run of several images should take on the CPU. What a run costs besides its images, a
-fraction of a millisecond, is then hardly seen; more would take more memory and answer later."""
+millisecond or so, is then hardly seen; more images would take more memory and answer later."""
 
 _FEWEST: Final = 2
 """Images of a run all the same, where they may be: they share the reading of the weights."""

@@ -120,6 +120,9 @@ def write_familiarity(
         reference = fit_reference(method, features, sample.labels, seed=run.config.seed)
     scores = known.scored(reference)
     accept, review = np.quantile(scores, [1 - COVERAGE, 1 - REVIEWED])
+    if method != "outliers" and run.config.others is not None:
+        unseen = see(others_of(run).held_back).scored(reference)
+        left_out = {"others": len(unseen), "others_accepted": float((unseen >= accept).mean())}
     with (run.folder / ARRAYS_FILE).open("wb") as stream:
         np.savez(stream, allow_pickle=False, **reference.arrays)
     run.write(

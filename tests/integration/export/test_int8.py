@@ -16,7 +16,7 @@ from export.calibration import read_calibration
 from export.errors import AccuracyFell, NotCalibrated
 from export.exporting import Target, export
 from export.int8 import main
-from export.parity import classifier_logits
+from export.parity import classifier_evidence, classifier_logits
 from export.quantising import Order, quantise_bundle
 from export.wording import Wording
 from service.bundles import Bundle, load_bundle
@@ -25,11 +25,13 @@ from service.contract import LocalisedText
 from tests.runs import recipe_of, write_run
 from training.calibration import fit_temperature, settle_temperature
 from training.data import Split, Splits
+from training.exposure import others_of
 from training.familiarity import ARRAYS_FILE, RECORD_FILE
-from training.fit import splits_of
+from training.fit import calibrate, splits_of
 from training.recipe import TinyCnn
 from training.run import Run
 from training.settings import TrainingSettings
+from training.starting import start
 from training.teaching import write_familiarity
 
 WORDING = Wording(name="colours", title=LocalisedText(es="Colores", en="Colours"))
@@ -106,6 +108,27 @@ def test_an_int8_bundle_stands_beside_the_first_and_is_calibrated_by_itself(
     assert {figure.split for figure in manifest.figures} == {"validation"}
     assert not (run.folder / "evaluation.json").exists()
     assert manifest.model_sha256 in (bundle.path / "MODEL_CARD.md").read_text("utf-8")
+
+
+def test_pictures_of_other_things_that_were_held_back_are_judged_anew(
+    run: Run, validation: Split, many: TrainingSettings, splits: Splits, tmp_path: Path
+) -> None:
+    others = np.random.default_rng(1).integers(0, 256, (60, 32, 32, 3), dtype=np.uint8)
+    exposed = start(tmp_path / "run", run.config, None, others)
+    for kept in (run.weights.name, "environment.json", "data.json"):
+        shutil.copyfile(run.folder / kept, exposed.folder / kept)
+    calibrate(exposed, validation)
+    write_familiarity(exposed, many, "energy")
+    out = Target(tmp_path / "bundles")
+    whole = export(exposed, read_calibration(exposed), validation.images, out, WORDING).bundle
+    quantised = quantise_bundle(order_of(exposed, whole, tmp_path / "bundles"), splits).bundle
+    known = quantised.manifest.abstention.familiarity
+    assert known is not None
+    scores = classifier_evidence(
+        OnnxClassifier(quantised, provider="cpu"), others_of(exposed).held_back
+    )[:, -1]
+    assert known.others == len(scores) == 15
+    assert known.others_accepted == (scores >= known.accept).mean()
 
 
 def order_of(run: Run, bundle: Bundle, out: Path, *, judge: Run | None = None) -> Order:

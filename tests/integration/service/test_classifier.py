@@ -108,8 +108,8 @@ def test_warm_up_runs_what_has_something_to_prepare(
 @pytest.mark.parametrize(
     ("provider", "each", "asked", "settled"),
     [
-        ("cpu", 0.003, 64, 8),
-        ("cpu", 0.003, 4, 4),
+        ("cpu", 0.003, 64, 16),
+        ("cpu", 0.003, 8, 8),
         ("cpu", 0.02, 16, 2),
         ("cpu", 0.09, 16, 2),
         ("cpu", 0.09, 1, 1),

@@ -9,7 +9,7 @@ import pytest
 from tests.runs import large_split, recipe_of, write_many_colours, write_run
 from training.errors import RunError
 from training.exposure import others_of
-from training.familiarity import read_reference
+from training.familiarity import Method, read_reference
 from training.recipe import TinyCnn
 from training.run import RunConfig
 from training.settings import TrainingSettings
@@ -62,8 +62,9 @@ def test_a_run_fitted_on_all_images_learns_by_a_sibling_that_sees_as_it_does(
     assert "others" not in whole.read("familiarity.json")
 
 
+@pytest.mark.parametrize("method", ["outliers", "energy", "neighbours"])
 def test_a_run_that_was_fitted_with_others_is_judged_by_those_held_back(
-    tmp_path: Path, settings: TrainingSettings
+    tmp_path: Path, settings: TrainingSettings, method: Method
 ) -> None:
     finished = write_run(tmp_path / "finished", NARROW)
     config = RunConfig(recipe=NARROW)
@@ -71,7 +72,7 @@ def test_a_run_that_was_fitted_with_others_is_judged_by_those_held_back(
     shutil.copyfile(finished.weights, run.weights)
     with pytest.raises(RunError, match="with which it was fitted"):
         write_familiarity(run, settings, "outliers", others=OTHERS)
-    write_familiarity(run, settings, "outliers")
+    write_familiarity(run, settings, method)
     record, reference = run.read("familiarity.json"), read_reference(run)
     assert reference is not None
     held_back = eyes(run)(others_of(run).held_back).scored(reference)
