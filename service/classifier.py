@@ -34,6 +34,9 @@ _RUN_SECONDS: Final = 0.05
 """How long a run of several images should take on the CPU. What a run costs besides its images, a
 millisecond or so, is then hardly seen; more images would take more memory and answer later."""
 
+_SINGLY: Final = 32
+"""Up to this size each is warmed where each is compiled; above it the buckets alone."""
+
 _FEWEST: Final = 2
 """Images of a run all the same, where they may be: they share the reading of the weights."""
 
@@ -133,15 +136,19 @@ class OnnxClassifier:
         The CPU has little to prepare, and one image and two show what it says: the first run of
         many takes a tenth longer than later ones, and would be waited for at every start. A run
         takes as long as its images do there, so it has no more than fit in ``_RUN_SECONDS``.
-        Others may compile something for each bucket of batch sizes, and gain by large ones.
+        Others compile something for each bucket of batch sizes, and gain by large ones; OpenVINO,
+        which is not run in buckets, for each size: up to a tenth of a second.
         """
         if self.provider != "cpu":
-            for size in bucket_sizes(max_batch):
+            sizes = set(bucket_sizes(max_batch))
+            if self.provider == "openvino":
+                sizes |= set(range(1, min(max_batch, _SINGLY) + 1))
+            for size in sorted(sizes):
                 self._timed(size)
             self.images_per_run = max_batch
             return
-        sizes = [size for size in (1, _FEWEST, 1) if size <= max_batch]
-        each = min(self._timed(size) / size for size in sizes)
+        few = [size for size in (1, _FEWEST, 1) if size <= max_batch]
+        each = min(self._timed(size) / size for size in few)
         self.images_per_run = min(max_batch, max(_FEWEST, int(_RUN_SECONDS / each)))
         _LOG.info("up to %d images a run, at %.1f ms each", self.images_per_run, 1e3 * each)
 

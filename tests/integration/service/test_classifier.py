@@ -86,7 +86,8 @@ def test_a_batch_of_another_shape_is_refused_before_it_runs(tmp_path: Path, batc
 
 
 @pytest.mark.parametrize(
-    ("provider", "warmed"), [("cpu", [1, 2, 1]), ("openvino", [1, 2, 4, 8, 12])]
+    ("provider", "warmed"),
+    [("cpu", [1, 2, 1]), ("cuda", [1, 2, 4, 8, 12]), ("openvino", list(range(1, 13)))],
 )
 def test_warm_up_runs_what_has_something_to_prepare(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str, warmed: list[int]
