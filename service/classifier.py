@@ -34,8 +34,8 @@ _RUN_SECONDS: Final = 0.05
 """How long a run of several images should take on the CPU. What a run costs besides its images, a
 millisecond or so, is then hardly seen; more images would take more memory and answer later."""
 
-_SINGLY: Final = 32
-"""Up to this size each is warmed where each is compiled; above it the buckets alone."""
+_OPENVINO_IMAGES: Final = 8
+"""Images of a run on OpenVINO: as fast each as in larger ones, and others come meanwhile."""
 
 _FEWEST: Final = 2
 """Images of a run all the same, where they may be: they share the reading of the weights."""
@@ -136,19 +136,19 @@ class OnnxClassifier:
         The CPU has little to prepare, and one image and two show what it says: the first run of
         many takes a tenth longer than later ones, and would be waited for at every start. A run
         takes as long as its images do there, so it has no more than fit in ``_RUN_SECONDS``.
-        Others compile something for each bucket of batch sizes, and gain by large ones; OpenVINO,
-        which is not run in buckets, for each size: up to a tenth of a second.
+        OpenVINO compiles for each size, up to a tenth of a second, and gains nothing by more than
+        a few images. Others compile something for each bucket of batch sizes, and gain by large
+        ones.
         """
         if self.provider != "cpu":
-            sizes = set(bucket_sizes(max_batch))
-            if self.provider == "openvino":
-                sizes |= set(range(1, min(max_batch, _SINGLY) + 1))
-            for size in sorted(sizes):
+            on_openvino = self.provider == "openvino"
+            largest = min(max_batch, _OPENVINO_IMAGES) if on_openvino else max_batch
+            for size in range(1, largest + 1) if on_openvino else bucket_sizes(largest):
                 self._timed(size)
-            self.images_per_run = max_batch
+            self.images_per_run = largest
             return
-        few = [size for size in (1, _FEWEST, 1) if size <= max_batch]
-        each = min(self._timed(size) / size for size in few)
+        sizes = [size for size in (1, _FEWEST, 1) if size <= max_batch]
+        each = min(self._timed(size) / size for size in sizes)
         self.images_per_run = min(max_batch, max(_FEWEST, int(_RUN_SECONDS / each)))
         _LOG.info("up to %d images a run, at %.1f ms each", self.images_per_run, 1e3 * each)
 

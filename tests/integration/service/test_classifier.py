@@ -87,7 +87,7 @@ def test_a_batch_of_another_shape_is_refused_before_it_runs(tmp_path: Path, batc
 
 @pytest.mark.parametrize(
     ("provider", "warmed"),
-    [("cpu", [1, 2, 1]), ("cuda", [1, 2, 4, 8, 12]), ("openvino", list(range(1, 13)))],
+    [("cpu", [1, 2, 1]), ("cuda", [1, 2, 4, 8, 12]), ("openvino", list(range(1, 9)))],
 )
 def test_warm_up_runs_what_has_something_to_prepare(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str, warmed: list[int]
@@ -114,9 +114,11 @@ def test_warm_up_runs_what_has_something_to_prepare(
         ("cpu", 0.02, 16, 2),
         ("cpu", 0.09, 16, 2),
         ("cpu", 0.09, 1, 1),
-        ("openvino", 0.09, 16, 16),
+        ("openvino", 0.09, 16, 8),
+        ("openvino", 0.09, 3, 3),
+        ("cuda", 0.09, 16, 16),
     ],
-    ids=["small", "bound", "large", "slow", "one", "other"],
+    ids=["small", "bound", "large", "slow", "one", "openvino", "few", "other"],
 )
 def test_a_run_on_the_cpu_has_as_many_images_as_fit_in_its_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

@@ -19,7 +19,7 @@ from service.bundles import Bundle, find_bundles, load_bundle
 from service.classifier import OnnxClassifier
 from service.processor import cpu_flags
 from service.providers.openvino import EXECUTION_PROVIDER, openvino_options
-from service.providers.options import ProviderOptions
+from service.providers.options import Precision, ProviderOptions
 from service.providers.parity import EXACT, ROUNDED, pictures
 from service.settings import SHIPPED_BUNDLES
 from tests.bundles import manifest_of, write_knowing_bundle, write_parts
@@ -126,3 +126,17 @@ def test_what_ships_runs_in_bfloat16_where_the_processor_has_amx() -> None:
     assert np.array_equal(said.argmax(axis=1), expected.argmax(axis=1))
     # Bit for bit the same would be float32, and not what makes it fast.
     assert 1e-3 < np.abs(said - expected).max() < ROUNDED * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("precision", ["bf16", "f32"])
+def test_the_model_in_8_bits_says_what_its_graph_says(precision: Precision) -> None:
+    """On the CPU as well, whose integer kernels in this package are wrong on some processors."""
+    (bundle,) = find_bundles(SHIPPED_BUNDLES.parent / "bundles-int8")
+    options = ProviderOptions(parallel_runs=2, openvino_precision=precision)
+    ours = OnnxClassifier(bundle, provider="openvino", options=options)
+    cpu = OnnxClassifier(bundle, provider="cpu")
+    assert (ours.provider, cpu.provider) == ("openvino", "cpu")
+    drawn = pictures(bundle.manifest.input)
+    given, expected = ours.run(drawn), cpu.run(drawn)
+    assert (given[:, :-1].argmax(axis=1) == expected[:, :-1].argmax(axis=1)).all()
+    assert np.abs(given - expected).max() <= ROUNDED * np.abs(expected).max()
