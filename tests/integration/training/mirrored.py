@@ -29,7 +29,7 @@ if __name__ == "__main__":
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     assert strategy.num_replicas_in_sync == 2
     colours()
-    by_adam = NARROW.fit.model_copy(update={"optimiser": Adam(learning_rate=0.02)})
+    by_adam = NARROW.fit.model_copy(update={"optimiser": Adam(learning_rate=0.003)})
     recipe = NARROW.model_copy(update={"fit": by_adam}) if step == "adam" else NARROW
     run = Run.start(folder, RunConfig(recipe=recipe))
     fit(run, TrainingSettings(data_dir=data), JsonProgress(), strategy=strategy)
