@@ -38,6 +38,10 @@ REASONS: dict[str, str] = {
         "and best on validation after 12 of 25 epochs (65.0 %). What the study held back is not "
         "known here."
     ),
+    "mlp-sgd-relu-3": (
+        "It learns its training images by heart too: right on 81.0 % of them at the end, and best "
+        "on validation after 38 of 50 epochs (54.7 %)."
+    ),
 }
 
 
