@@ -75,15 +75,10 @@ def _of_keras(config: Sgd | Adam | AdamW | RmsProp, rates: RateTable) -> keras.o
             return keras.optimizers.SGD(rates, momentum=momentum)
 
 
-def _spread() -> bool:
-    return bool(tf.distribute.get_strategy().num_replicas_in_sync > 1)
+class _OneKernel(keras.optimizers.Optimizer):
+    """A step of Keras's as TensorFlow's kernel for it: one pass over each variable.
 
-
-@keras.saving.register_keras_serializable(package="rotulo")
-class OneKernelAdam(keras.optimizers.Adam):
-    """Keras's `Adam`, whose step is TensorFlow's kernel for it: one pass over each variable.
-
-    Keras 3 writes the same step out as nine passes, each with an array of its own; so it stays
+    Keras 3 writes the same step out as several passes, each with an array of its own; so it stays
     where a fit is spread over several devices, whose variables have no one handle for a kernel.
     """
 
@@ -91,10 +86,25 @@ class OneKernelAdam(keras.optimizers.Adam):
         self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor
     ) -> None:
         """Move one variable by one step."""
-        if _spread():
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
             super().update_step(gradient, variable, learning_rate)
             return
-        place = self._get_variable_index(variable)
+        gradient, rate = (tf.cast(each, variable.dtype) for each in (gradient, learning_rate))
+        self._apply_kernel(gradient, variable, rate, self._get_variable_index(variable))
+
+    def _apply_kernel(
+        self, gradient: tf.Tensor, variable: tf.Variable, rate: tf.Tensor, place: int
+    ) -> None:
+        raise NotImplementedError
+
+
+@keras.saving.register_keras_serializable(package="rotulo")
+class OneKernelAdam(_OneKernel, keras.optimizers.Adam):
+    """Keras's `Adam`, one kernel a variable."""
+
+    def _apply_kernel(
+        self, gradient: tf.Tensor, variable: tf.Variable, rate: tf.Tensor, place: int
+    ) -> None:
         step = tf.cast(self.iterations + 1, variable.dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
@@ -102,17 +112,17 @@ class OneKernelAdam(keras.optimizers.Adam):
             v=self._velocities[place].value.handle,
             beta1_power=tf.pow(tf.cast(self.beta_1, variable.dtype), step),
             beta2_power=tf.pow(tf.cast(self.beta_2, variable.dtype), step),
-            lr=tf.cast(learning_rate, variable.dtype),
+            lr=rate,
             beta1=self.beta_1,
             beta2=self.beta_2,
             epsilon=self.epsilon,
-            grad=tf.cast(gradient, variable.dtype),
+            grad=gradient,
         )
 
 
 @keras.saving.register_keras_serializable(package="rotulo")
-class OneKernelRmsProp(keras.optimizers.RMSprop):
-    """Keras's `RMSprop`, whose step is TensorFlow's kernel for it, as with `OneKernelAdam`.
+class OneKernelRmsProp(_OneKernel, keras.optimizers.RMSprop):
+    """Keras's `RMSprop`, one kernel a variable.
 
     The kernel keeps a momentum for each variable, which without momentum is its last change.
     """
@@ -125,23 +135,18 @@ class OneKernelRmsProp(keras.optimizers.RMSprop):
         if not self.momentum:
             self._momentums = self.add_optimizer_variables(variables, "momentum")
 
-    def update_step(
-        self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor
+    def _apply_kernel(
+        self, gradient: tf.Tensor, variable: tf.Variable, rate: tf.Tensor, place: int
     ) -> None:
-        """Move one variable by one step."""
-        if _spread():
-            super().update_step(gradient, variable, learning_rate)
-            return
-        place = self._get_variable_index(variable)
         tf.raw_ops.ResourceApplyRMSProp(
             var=variable.handle,
             ms=self._velocities[place].value.handle,
             mom=self._momentums[place].value.handle,
-            lr=tf.cast(learning_rate, variable.dtype),
+            lr=rate,
             rho=self.rho,
             momentum=self.momentum,
             epsilon=self.epsilon,
-            grad=tf.cast(gradient, variable.dtype),
+            grad=gradient,
         )
 
 
