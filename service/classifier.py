@@ -17,7 +17,7 @@ import numpy as np
 from service.errors import InferenceFailed
 from service.providers.buckets import bucket_sizes
 from service.providers.lone import LoneRunner
-from service.providers.opening import cpu_runner, open_runner
+from service.providers.opening import open_runner
 from service.providers.options import Provider, ProviderOptions
 from service.providers.parity import prove_one_by_one
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger(__name__)
 
-_RUN_SECONDS: Final = 0.05
+_RUN_SECONDS: Final = 0.04
 """How long a run of several images should take on the CPU. What a run costs besides its images, a
 millisecond or so, is then hardly seen; more images would take more memory and answer later."""
 
@@ -92,12 +92,11 @@ class OnnxClassifier:
             ProviderUnavailable: a provider was named that cannot work here.
         """
         self.manifest = bundle.manifest
-        self._bundle = bundle
         options = options or ProviderOptions()
         opened = open_runner(bundle, provider, intra_op_threads=intra_op_threads, options=options)
-        self._runner, self.provider = opened.runner, opened.provider
+        self._runner, self.provider, self._on_cpu = opened.runner, opened.provider, opened.on_cpu
         self.images_per_run = options.max_batch
-        self._lone_threads = options.lone_threads if self.provider == "cpu" else 1
+        self._lone_threads = options.lone_threads
         _LOG.info(
             "model %s/%s runs on %s (asked for: %s), intra-op threads: %d",
             bundle.manifest.name,
@@ -154,22 +153,26 @@ class OnnxClassifier:
 
     def _timed(self, size: int) -> float:
         """Return how many seconds a run of so many black images takes."""
-        spec = self.manifest.input
-        batch = np.zeros((size, spec.height, spec.width, spec.channels), np.uint8)
+        batch = self._black(size)
         started = time.perf_counter()
         self.run(batch)
         return time.perf_counter() - started
 
+    def _black(self, count: int) -> NDArray[np.uint8]:
+        spec = self.manifest.input
+        return np.zeros((count, spec.height, spec.width, spec.channels), np.uint8)
+
     def widen(self) -> threading.Thread | None:
         """Have a session for lone images built, where one was asked for, in a thread of its own."""
-        if self._lone_threads == 1:
+        graph = self._on_cpu
+        if graph is None or self._lone_threads == 1:
             return None
         narrow = self._runner
         self._runner = lone = LoneRunner(narrow)
 
         def build() -> Runner:
-            wide = cpu_runner(self._bundle, self._lone_threads)
+            wide = graph.runner(self._lone_threads)
             prove_one_by_one(wide, narrow, self.manifest.input)
             return wide
 
-        return lone.widen(build)
+        return lone.widen(build, self._black(1))

@@ -77,7 +77,11 @@ class _Seen:
 
 
 class _Sight:
-    """An image's bytes on the way to what the model sees of them."""
+    """An image's bytes on the way to what the model sees of them.
+
+    Whoever waits for the model should hold nothing else of them: while many wait, their bytes are
+    more than all that the model needs.
+    """
 
     def __init__(self, data: bytes, decode: Callable[[bytes], _Seen]) -> None:
         self._data = data
@@ -85,8 +89,9 @@ class _Sight:
         self.seen: _Seen
 
     def take(self) -> Pixels:
-        """Decode them, keep what was seen, and return its pixels."""
-        self.seen = self._decode(self._data)
+        """Decode them, let them go, keep what was seen, and return its pixels."""
+        data, self._data = self._data, b""
+        self.seen = self._decode(data)
         return self.seen.pixels
 
 
@@ -214,10 +219,12 @@ class Labeller:
         with self._admission.image():
             self._refuse_hopeless(deadline - loop.time(), caller)
             submitted = time.monotonic()
-            if self._cache is None or not isinstance(image, bytes):
-                known = await self._infer(image, submitted, deadline)
-            else:
+            if isinstance(image, bytes) and self._cache is not None:
                 known = await self._know(self._cache, image, submitted, deadline)
+            else:
+                way = self._infer(image, submitted, deadline)
+                del image
+                known = await way
         return LabelledImage(
             labelling=label(
                 known.logits, self.manifest, top_k=asked.top_k, min_score=asked.min_score
@@ -261,6 +268,7 @@ class Labeller:
         """Return what the model says of an image's bytes, or of pixels as it takes them."""
         if isinstance(image, bytes):
             sight = _Sight(image, self._decode)
+            del image
             outcome = await self._batcher.submit_made(sight.take, self._decoders, deadline=deadline)
             seen = sight.seen
             self._decoding.took(seen.ended - seen.started)

@@ -9,8 +9,10 @@ sixth of their speed (``bench.lone``): hence two.
 from __future__ import annotations
 
 import logging
+import math
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from service.giving_way import give_way
@@ -19,6 +21,12 @@ from service.providers.runners import Batch, Outputs, Runner
 
 MOST_THREADS: Final = 4
 """By default: what more threads gain for one small image is less than what they take."""
+
+_WORTH: Final = 0.9
+"""The share of one core's time that several must do with, or their session is not worth its memory:
+runs in 8 bits, of a few milliseconds, gain nothing by threads that do not spin."""
+
+_TRIALS: Final = 6
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -43,19 +51,45 @@ class LoneRunner:
             with self._lock:
                 self._running -= 1
 
-    def widen(self, build: Callable[[], Runner]) -> threading.Thread:
-        """Build what runs one image on several cores, in a thread that is returned.
+    def widen(self, build: Callable[[], Runner], sample: Batch) -> threading.Thread:
+        """Build what runs one image, such as the sample, on several cores; return the thread.
 
-        Nobody waits for it: until it is there, and where it cannot be, the first does all the work.
+        Nobody waits for it: until it is there, and where it cannot be or is no faster, the first
+        does all the work.
         """
-        thread = threading.Thread(target=self._widen, args=(build,), name="widen")
+        thread = threading.Thread(target=self._widen, args=(build, sample), name="widen")
         thread.start()
         return thread
 
-    def _widen(self, build: Callable[[], Runner]) -> None:
+    def _widen(self, build: Callable[[], Runner], sample: Batch) -> None:
         give_way()  # the session's own threads inherit it
         with giving_back():
             try:
-                self._wide = build()
+                wide = build()
+                narrow_seconds, wide_seconds = fastest_runs((self._narrow, wide), sample)
             except Exception:  # noqa: BLE001  # whatever it is, images are labelled without it
                 _LOG.exception("no second session for lone images; they take longer")
+                return
+            if wide_seconds <= _WORTH * narrow_seconds:
+                self._wide = wide
+                return
+            del wide  # before memory goes back
+        _LOG.info(
+            "no second session for lone images: %.1f ms on several cores, %.1f ms on one",
+            1e3 * wide_seconds,
+            1e3 * narrow_seconds,
+        )
+
+
+def fastest_runs(runners: Sequence[Runner], sample: Batch) -> list[float]:
+    """Return the seconds of each runner's fastest run, of some that take turns.
+
+    The fastest, since what else the cores do while a model is loaded only makes runs slower.
+    """
+    fastest = [math.inf] * len(runners)
+    for _ in range(_TRIALS):
+        for place, runner in enumerate(runners):
+            started = time.perf_counter()
+            runner.run(sample)
+            fastest[place] = min(fastest[place], time.perf_counter() - started)
+    return fastest

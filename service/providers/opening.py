@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import onnxruntime
 
 from service.errors import BundleError, ProviderUnavailable
 from service.giving_way import give_way
-from service.providers.arena import use_shared_arena
 from service.providers.attempts import (
     CPU,
     OBSTACLES,
@@ -20,7 +19,8 @@ from service.providers.attempts import (
     accelerators,
     attempts_of,
 )
-from service.providers.parity import ROUNDED, AnswersDiffer, prove, prove_one_by_one
+from service.providers.cpu import CpuGraph, base_options
+from service.providers.parity import ROUNDED, AnswersDiffer, prove
 from service.providers.runners import BoundRunner, Runner, SessionRunner
 from service.providers.signature import check_signature
 
@@ -32,16 +32,17 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger(__name__)
 
-_ROUNDING: Final = b"QuantizeLinear"
-"""The operator by which a graph says what is in 8 bits (QDQ), as its file holds it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What runs a graph, and the provider's name as a metric's label."""
+    """What runs a graph, and the provider's name as a metric's label.
+
+    On the CPU also what builds more sessions of the graph there.
+    """
 
     runner: Runner
     provider: str
+    on_cpu: CpuGraph | None = None
 
 
 class _Unfit(Exception):
@@ -58,13 +59,16 @@ def open_runner(
         ProviderUnavailable: a provider was named that cannot work here, or not with this graph.
     """
     # First, so that a broken bundle is told as one wherever it was meant to run.
-    on_cpu, reference = _cpu_runners(bundle, intra_op_threads)
+    on_cpu = CpuGraph(bundle)
+    serving, reference = on_cpu.runners(intra_op_threads)
     reasons = []
     for accelerator in accelerators(provider, options):
         if obstacle := OBSTACLES[accelerator]():
             reasons.append(obstacle)
             continue
         ways = attempts_of(accelerator, options, bundle.manifest.input, intra_op_threads)
+        if on_cpu.in_8_bits:
+            ways = tuple(replace(way, within=max(way.within, ROUNDED)) for way in ways)
         opened, why = _first_fit(bundle, ways, reference, intra_op_threads, options)
         if opened is not None:
             return Opened(opened, accelerator)
@@ -74,7 +78,7 @@ def open_runner(
         raise ProviderUnavailable(message)
     if reasons:
         _LOG.info("running on the CPU: %s", "; ".join(reasons))
-    return Opened(on_cpu, "cpu")
+    return Opened(serving, "cpu", on_cpu)
 
 
 def _first_fit(
@@ -89,8 +93,7 @@ def _first_fit(
     for attempt in ways:
         try:
             runner = _try(bundle, attempt, intra_op_threads, options)
-            within = max(attempt.within, ROUNDED) if _in_8_bits(bundle) else attempt.within
-            apart = prove(runner, reference, bundle.manifest.input, within=within)
+            apart = prove(runner, reference, bundle.manifest.input, within=attempt.within)
         except (_Unfit, AnswersDiffer) as error:
             reasons.append(f"{attempt.title}: {error}")
             continue
@@ -128,74 +131,15 @@ def _try(
     return bound
 
 
-def cpu_runner(bundle: Bundle, intra_op_threads: int) -> Runner:
-    """Return the bundle's graph on the CPU, with so many threads for each run.
-
-    A graph in 8 bits runs by integer kernels where they say what the graph says computed in
-    float32, and else in float32: ONNX Runtime 1.24.1's get other labels on processors with AMX.
-
-    Raises:
-        BundleError: it cannot be loaded, or is not what the manifest says.
-    """
-    return _cpu_runners(bundle, intra_op_threads)[0]
-
-
-def _cpu_runners(bundle: Bundle, intra_op_threads: int) -> tuple[Runner, Runner]:
-    """Return what serves on the CPU, and what other providers are held against."""
-    runner = _cpu_runner(bundle, intra_op_threads)
-    if not _in_8_bits(bundle):
-        return runner, runner
-    as_written = _cpu_runner(bundle, intra_op_threads, integer_kernels=False)
-    try:
-        prove_one_by_one(runner, as_written, bundle.manifest.input, within=ROUNDED)
-    except AnswersDiffer as error:
-        _LOG.warning(
-            "8-bit kernels get model %s/%s wrong here, it is computed in float32: %s",
-            bundle.manifest.name,
-            bundle.manifest.version,
-            error,
-        )
-        return as_written, as_written
-    return runner, as_written
-
-
-def _in_8_bits(bundle: Bundle) -> bool:
-    return _ROUNDING in bundle.model_path.read_bytes()
-
-
-def _cpu_runner(bundle: Bundle, intra_op_threads: int, *, integer_kernels: bool = True) -> Runner:
-    try:
-        session = _build(bundle, (), intra_op_threads, integer_kernels=integer_kernels)
-    except Exception as error:
-        message = f"{bundle.model_path} cannot be loaded by ONNX Runtime; export the bundle again"
-        raise BundleError(message) from error
-    check_signature(bundle, session)
-    return SessionRunner(session, bundle.manifest)
-
-
 def _build(
-    bundle: Bundle,
-    asked: Sequence[tuple[str, object]],
-    intra_op_threads: int,
-    *,
-    integer_kernels: bool = True,
+    bundle: Bundle, asked: Sequence[tuple[str, object]], intra_op_threads: int
 ) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = intra_op_threads
-    options.inter_op_num_threads = 1
-    # A spinning thread burns a core that decoding could use.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    if not integer_kernels:
-        options.add_session_config_entry("session.disable_quant_qdq", "1")
-    if not asked:
-        # What was planned for each shape that came is kept beside the rest: a third more memory on
-        # the CPU, and no faster.
-        options.enable_mem_pattern = False
-        use_shared_arena(options)
     # Without its fall-back, which would go on in silence on the CPU, at the start and in any run.
     return onnxruntime.InferenceSession(
-        bundle.model_path, options, providers=[*asked, CPU], enable_fallback=0
+        bundle.model_path,
+        base_options(intra_op_threads),
+        providers=[*asked, CPU],
+        enable_fallback=0,
     )
 
 

@@ -38,8 +38,12 @@ class Runner(Protocol):
 class SessionRunner:
     """Hands a batch to the session as it is; for providers that work in the host's memory."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, manifest: Manifest) -> None:
+    def __init__(
+        self, session: onnxruntime.InferenceSession, manifest: Manifest, *, reads: object = None
+    ) -> None:
+        """Take a session, and what it reads without holding it."""
         self._session = session
+        self._reads = reads
         self._outputs = list(output_axes(manifest))
 
     def run(self, batch: Batch) -> Outputs:

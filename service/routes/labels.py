@@ -121,11 +121,12 @@ async def answer_image(request: Request, query: LabelQuery, labeller: Labeller) 
     caller = partial(state.access.caller, request.scope)
     labeller.ensure_place(caller)
     with labeller.held(), state.admission.upload(room) as upload:
-        image = await read_image(request, upload, upload_limits(settings, max_files=1))
+        image = [await read_image(request, upload, upload_limits(settings, max_files=1))]
         read_seconds = time.perf_counter() - started
         async with ClientPresence(request):
+            # Handed over for good, so that its bytes go once it is decoded.
             labelled = await labeller.label(
-                image, asked, deadline=deadline_of(request), caller=caller
+                image.pop(), asked, deadline=deadline_of(request), caller=caller
             )
     answer = labels_answer(
         labelled, labeller.manifest, query.lang, started=started, read_seconds=read_seconds

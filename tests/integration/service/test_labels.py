@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +13,10 @@ import pytest
 from service.contract import decode_image, to_pixels
 from service.labelling import label
 from service.settings import Settings
+from service.uploads import read_image
 from tests.bundles import linear_model, write_bundle
 from tests.pictures import FORMATS, encode, encode_turned, quarters
-from tests.serving import Served, running
+from tests.serving import RESCUE_SECONDS, Gated, Served, running
 
 PNG = {"content-type": "image/png"}
 
@@ -132,3 +136,26 @@ async def test_a_model_of_three_classes_gives_three_labels_by_default(
     assert len(answer.json()["labels"]) == 3
     assert refused.status_code == 422
     assert "3" in refused.json()["detail"]
+
+
+async def test_an_upload_is_let_go_of_once_it_is_decoded(
+    settings: Settings, png: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While many wait for the model, their bytes would be most of what the service holds."""
+    gone = threading.Event()
+
+    class Upload(bytes):
+        def __del__(self) -> None:
+            gone.set()
+
+    async def read(*args: Any) -> bytes:  # passed on
+        return Upload(await read_image(*args))
+
+    monkeypatch.setattr("service.routes.labels.read_image", read)
+    async with Gated.running(settings) as (served, gated):
+        asking = asyncio.ensure_future(served.client.post("/v1/labels", content=png, headers=PNG))
+        await asyncio.wait_for(gated.began.wait(), RESCUE_SECONDS)
+        assert await asyncio.to_thread(gone.wait, RESCUE_SECONDS)
+        assert not asking.done()
+        gated.gate.set()
+        assert (await asking).status_code == 200

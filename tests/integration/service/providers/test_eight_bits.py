@@ -68,14 +68,14 @@ def sessions(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     built: list[bool] = []
     real = onnxruntime.InferenceSession
 
-    def session(path: Path, options: Any, **more: Any) -> object:  # noqa: ANN401  # untyped
+    def session(graph: Path | bytes, options: Any, **more: Any) -> object:  # noqa: ANN401  # untyped
         try:
             integers = options.get_session_config_entry("session.disable_quant_qdq") != "1"
         except RuntimeError:  # nothing was said of it
             integers = True
         built.append(integers)
-        wrong = path.with_name("wrong")
-        return real(wrong if integers and wrong.exists() else path, options, **more)
+        wrong = graph.with_name("wrong") if isinstance(graph, Path) else None
+        return real(wrong if integers and wrong and wrong.exists() else graph, options, **more)
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", session)
     return built
@@ -102,9 +102,24 @@ def test_integer_kernels_that_are_wrong_do_not_serve_and_the_log_says_so(
     assert sessions == [True, False] * 2
 
 
-def test_a_graph_without_8_bits_is_built_once(tmp_path: Path, sessions: list[bool]) -> None:
+def test_a_second_session_of_another_file_is_not_used(
+    bundle: Bundle, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody may exchange the file between the two."""
+    classifier = OnnxClassifier(bundle, provider="cpu", options=ProviderOptions(lone_threads=2))
+    bundle.model_path.write_bytes(rounded_graph(shift=0.9))
+    thread = classifier.widen()
+    assert thread is not None
+    thread.join(RESCUE_SECONDS)
+    assert "no second session" in caplog.text
+    np.testing.assert_allclose(classifier.run(PIXELS[:1]), expected(PIXELS[:1]), atol=1e-3)
+
+
+def test_a_graph_without_8_bits_is_held_against_nothing(
+    tmp_path: Path, sessions: list[bool]
+) -> None:
     graph = linear_graph(linear_model()).SerializeToString()
     path = tmp_path / "linear" / "1"
     write_parts(path, graph, manifest_of(graph))
     OnnxClassifier(load_bundle(path), provider="cpu")
-    assert sessions == [True]
+    assert all(sessions)

@@ -60,15 +60,14 @@ def accelerated(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest)
 
     class Session(real):  # type: ignore[misc, valid-type]  # untyped
         def __init__(
-            self, path: Path, options: object, *, providers: list[Any], **more: Any
+            self, graph: Path | bytes, options: object, *, providers: list[Any], **more: Any
         ) -> None:
             names = [each if isinstance(each, str) else each[0] for each in providers]
             first = dict(providers[0][1]) if not isinstance(providers[0], str) else {}
-            drifting = path.with_name("drifting")
-            wrong = len(names) > 1 and drifting.exists()
-            super().__init__(
-                drifting if wrong else path, options, providers=["CPUExecutionProvider"], **more
-            )
+            if len(names) > 1 and isinstance(graph, Path):
+                drifting = graph.with_name("drifting")
+                graph = drifting if drifting.exists() else graph
+            super().__init__(graph, options, providers=["CPUExecutionProvider"], **more)
             self.names = names
             built.append({"names": names, "asked": first, **more})
 
@@ -120,6 +119,13 @@ def test_auto_takes_the_cpu_where_nothing_else_works_and_says_why(
     assert "model linear/1 runs on cpu (asked for: auto)" in caplog.text
 
 
+@pytest.fixture
+def worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have several threads be faster, which for so small a graph they are not."""
+    monkeypatch.setattr("service.providers.lone.fastest_runs", lambda *_: [1.0, 0.5])
+
+
+@pytest.mark.usefixtures("worth_it")
 def test_an_image_alone_is_labelled_by_a_session_of_more_threads(tmp_path: Path) -> None:
     classifier = OnnxClassifier(
         write_bundle(tmp_path), provider="cpu", options=ProviderOptions(lone_threads=2)
@@ -136,10 +142,8 @@ def test_an_image_alone_is_labelled_by_a_session_of_more_threads(tmp_path: Path)
     assert OnnxClassifier(write_bundle(tmp_path / "other"), provider="cpu").widen() is None
 
 
-def test_a_second_session_of_another_file_is_not_used(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Somebody may exchange the file between the two."""
+@pytest.mark.usefixtures("worth_it")
+def test_a_file_that_is_exchanged_after_its_first_session_changes_no_answer(tmp_path: Path) -> None:
     bundle = write_bundle(tmp_path)
     classifier = OnnxClassifier(bundle, provider="cpu", options=ProviderOptions(lone_threads=2))
     drift(bundle, 0.9)
@@ -147,7 +151,6 @@ def test_a_second_session_of_another_file_is_not_used(
     thread = classifier.widen()
     assert thread is not None
     thread.join(RESCUE_SECONDS)
-    assert "no second session" in caplog.text
     np.testing.assert_allclose(
         classifier.run(noise(1)), linear_model().logits(noise(1)), rtol=1e-4, atol=1e-4
     )
@@ -191,7 +194,8 @@ def test_the_bound_of_rounded_arithmetic_is_wider_than_that_of_float32(
     classifier = OnnxClassifier(
         bundle, provider="openvino", options=ProviderOptions(openvino_precision="bf16")
     )
-    assert (classifier.provider, len(accelerated)) == ("openvino", 2)
+    tried = [session for session in accelerated if len(session["names"]) > 1]
+    assert (classifier.provider, len(tried)) == ("openvino", 1)
     with pytest.raises(ProviderUnavailable, match=r"OpenVINO in f32: .* apart by 0.01 where"):
         OnnxClassifier(
             bundle, provider="openvino", options=ProviderOptions(openvino_precision="f32")
@@ -222,7 +226,7 @@ def test_no_session_may_go_on_in_silence_on_another_provider(
 ) -> None:
     """ONNX Runtime's own fall-back prints a line and takes the CPU, even in the midst of a run."""
     OnnxClassifier(write_bundle(tmp_path), provider="cpu")
-    assert [session["enable_fallback"] for session in accelerated] == [0]
+    assert {session["enable_fallback"] for session in accelerated} == {0}
 
 
 def test_cuda_that_is_asked_for_and_absent_stops_the_start(tmp_path: Path) -> None:

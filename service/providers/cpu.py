@@ -1,0 +1,136 @@
+"""A bundle's graph on the CPU, for as many sessions as are asked of it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+import onnxruntime
+
+from service.errors import BundleError
+from service.providers.arena import use_shared_arena
+from service.providers.attempts import CPU
+from service.providers.optimised import OptimisedGraph, optimise
+from service.providers.parity import ROUNDED, AnswersDiffer, prove_one_by_one
+from service.providers.runners import Runner, SessionRunner
+from service.providers.signature import check_signature
+
+if TYPE_CHECKING:
+    from service.bundles import Bundle
+
+_LOG: Final = logging.getLogger(__name__)
+
+_ROUNDING: Final = b"QuantizeLinear"
+"""The operator by which a graph says what is in 8 bits (QDQ), as its file holds it."""
+
+
+class CpuGraph:
+    """Builds sessions of one bundle's graph, which share its weights where they can.
+
+    A graph in 8 bits runs by integer kernels where they say what the graph says computed in
+    float32, and else in float32: ONNX Runtime 1.24.1's get other labels on processors with AMX.
+    Its sessions share nothing, since each packs the weights for its integer kernels.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Read the file.
+
+        Raises:
+            BundleError: it is no graph.
+        """
+        self._bundle = bundle
+        self.in_8_bits = _ROUNDING in bundle.model_path.read_bytes()
+        self._shared: OptimisedGraph | None = None
+        if not self.in_8_bits:
+            try:
+                self._shared = optimise(bundle.model_path)
+            except Exception as error:
+                raise _unreadable(bundle) from error
+
+    def runner(self, intra_op_threads: int) -> Runner:
+        """Return what serves, with so many threads for each run.
+
+        Raises:
+            BundleError: the graph cannot be loaded, or is not what the manifest says.
+        """
+        return self.runners(intra_op_threads)[0]
+
+    def runners(self, intra_op_threads: int) -> tuple[Runner, Runner]:
+        """Return what serves, and what other providers are held against.
+
+        Raises:
+            BundleError: as ``runner``.
+        """
+        runner = self._runner(intra_op_threads)
+        if not self.in_8_bits:
+            return runner, runner
+        as_written = self._runner(intra_op_threads, integer_kernels=False)
+        manifest = self._bundle.manifest
+        try:
+            prove_one_by_one(runner, as_written, manifest.input, within=ROUNDED)
+        except AnswersDiffer as error:
+            _LOG.warning(
+                "8-bit kernels get model %s/%s wrong here, it is computed in float32: %s",
+                manifest.name,
+                manifest.version,
+                error,
+            )
+            return as_written, as_written
+        return runner, as_written
+
+    def _runner(self, intra_op_threads: int, *, integer_kernels: bool = True) -> Runner:
+        try:
+            session = self._session(intra_op_threads, integer_kernels=integer_kernels)
+        except Exception as error:
+            raise _unreadable(self._bundle) from error
+        check_signature(self._bundle, session)
+        return SessionRunner(session, self._bundle.manifest, reads=self._shared)
+
+    def _session(
+        self, intra_op_threads: int, *, integer_kernels: bool
+    ) -> onnxruntime.InferenceSession:
+        if self._shared is not None:
+            try:
+                return self._shared.session(_cpu_options(intra_op_threads))
+            except Exception as error:  # noqa: BLE001  # ONNX Runtime's errors have no public base
+                # Weights of a branch within the graph, for one, are not among those of the graph.
+                _LOG.info("each session has weights of its own: %s", error)
+                self._shared = None
+        return onnxruntime.InferenceSession(
+            self._bundle.model_path,
+            _cpu_options(intra_op_threads, integer_kernels=integer_kernels),
+            providers=[CPU],
+            enable_fallback=0,
+        )
+
+
+def _cpu_options(
+    intra_op_threads: int, *, integer_kernels: bool = True
+) -> onnxruntime.SessionOptions:
+    options = base_options(intra_op_threads)
+    # What was planned for each shape that came is kept beside the rest: a third more memory on the
+    # CPU, and no faster.
+    options.enable_mem_pattern = False
+    if integer_kernels:
+        use_shared_arena(options)
+    else:  # which is here for the proof, and gives its memory back
+        options.enable_cpu_mem_arena = False
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
+    return options
+
+
+def base_options(intra_op_threads: int) -> onnxruntime.SessionOptions:
+    """Return what holds for a session on any provider."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = intra_op_threads
+    options.inter_op_num_threads = 1
+    # A spinning thread burns a core that decoding could use.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    return options
+
+
+def _unreadable(bundle: Bundle) -> BundleError:
+    return BundleError(
+        f"{bundle.model_path} cannot be loaded by ONNX Runtime; export the bundle again"
+    )
