@@ -23,6 +23,8 @@ _LOG: Final = logging.getLogger(__name__)
 _ROUNDING: Final = b"QuantizeLinear"
 """The operator by which a graph says what is in 8 bits (QDQ), as its file holds it."""
 
+_NOT_SHARED: Final = "each session has weights of its own: %s"
+
 
 class CpuGraph:
     """Builds sessions of one bundle's graph, which share its weights where they can.
@@ -33,19 +35,15 @@ class CpuGraph:
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        """Read the file.
-
-        Raises:
-            BundleError: it is no graph.
-        """
+        """Read the file; whether it is a graph is seen when it is run."""
         self._bundle = bundle
         self.in_8_bits = _ROUNDING in bundle.model_path.read_bytes()
         self._shared: OptimisedGraph | None = None
         if not self.in_8_bits:
             try:
                 self._shared = optimise(bundle.model_path)
-            except Exception as error:
-                raise _unreadable(bundle) from error
+            except Exception as error:  # noqa: BLE001  # ONNX Runtime's errors have no public base
+                _LOG.info(_NOT_SHARED, error)
 
     def runner(self, intra_op_threads: int) -> Runner:
         """Return what serves, with so many threads for each run.
@@ -82,7 +80,11 @@ class CpuGraph:
         try:
             session = self._session(intra_op_threads, integer_kernels=integer_kernels)
         except Exception as error:
-            raise _unreadable(self._bundle) from error
+            message = (
+                f"{self._bundle.model_path} cannot be loaded by ONNX Runtime; "
+                f"export the bundle again"
+            )
+            raise BundleError(message) from error
         check_signature(self._bundle, session)
         return SessionRunner(session, self._bundle.manifest, reads=self._shared)
 
@@ -94,7 +96,7 @@ class CpuGraph:
                 return self._shared.session(_cpu_options(intra_op_threads))
             except Exception as error:  # noqa: BLE001  # ONNX Runtime's errors have no public base
                 # Weights of a branch within the graph, for one, are not among those of the graph.
-                _LOG.info("each session has weights of its own: %s", error)
+                _LOG.info(_NOT_SHARED, error)
                 self._shared = None
         return onnxruntime.InferenceSession(
             self._bundle.model_path,
@@ -128,9 +130,3 @@ def base_options(intra_op_threads: int) -> onnxruntime.SessionOptions:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     return options
-
-
-def _unreadable(bundle: Bundle) -> BundleError:
-    return BundleError(
-        f"{bundle.model_path} cannot be loaded by ONNX Runtime; export the bundle again"
-    )

@@ -61,7 +61,8 @@ def optimise(path: Path) -> OptimisedGraph | None:
     """Return a file's graph as it is on this processor, or None where that cannot be shared.
 
     It can on Linux, where what is written down needs no folder, and with weights of common kinds.
-    Raises what ONNX Runtime raises where the file is no graph.
+    Raises what ONNX Runtime raises where the file is no graph, and what the system does where it
+    allows no such file.
     """
     if not hasattr(os, "memfd_create"):
         return None
@@ -76,12 +77,14 @@ def optimise(path: Path) -> OptimisedGraph | None:
                 f"session.optimized_model_external_initializers_{entry}", str(value)
             )
         onnxruntime.InferenceSession(path, options, providers=[CPU], enable_fallback=0)
-        written = os.pread(graph, os.fstat(graph).st_size, 0)
+        with open(graph, "rb", closefd=False) as file:
+            written = file.read()
         tensors = external_tensors(written)
         if any(tensor.data_type not in _KINDS for tensor in tensors):
             return None
         content = _aligned(os.fstat(weights).st_size)
-        os.preadv(weights, [content.data], 0)
+        with open(weights, "rb", closefd=False) as file:
+            file.readinto(content.data)
     return OptimisedGraph(written, {tensor.name: _value(tensor, content) for tensor in tensors})
 
 

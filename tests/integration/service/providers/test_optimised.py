@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
@@ -148,4 +149,17 @@ def test_weights_of_a_kind_that_is_not_known_are_left_to_each_session(tmp_path: 
     classifier = serve(tmp_path, graph)
     assert classifier._on_cpu is not None
     assert classifier._on_cpu._shared is None
+    assert is_right(classifier)
+
+
+def test_where_no_file_may_be_in_memory_each_session_has_weights_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def forbid(_: str) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "memfd_create", forbid)
+    with caplog.at_level(logging.INFO, logger="service"):
+        classifier = serve(tmp_path, linear_graph(linear_model()))
+    assert "each session has weights of its own" in caplog.text
     assert is_right(classifier)
