@@ -18,6 +18,7 @@ from pathlib import Path
 
 from service.bundles import find_bundles, load_bundle
 from service.classifier import OnnxClassifier
+from service.server import SWITCH_SECONDS
 from service.settings import SHIPPED_BUNDLES
 
 ROUNDS = 15
@@ -48,6 +49,7 @@ async def longest_gap(work: Callable[[], object]) -> tuple[float, float]:
 def main() -> None:
     """Print the table."""
     given = sys.argv[1:]
+    sys.setswitchinterval(SWITCH_SECONDS)  # as the service does
     bundle = load_bundle(Path(given[0])) if given else find_bundles(SHIPPED_BUNDLES)[-1]
     rounds: dict[str, list[tuple[float, float]]] = {"build": [], "sleep": []}
     OnnxClassifier(bundle, provider="cpu")

@@ -9,7 +9,8 @@
     buckets     bucket_sizes, pieces   the batch sizes that a device is prepared for
     runners     SessionRunner, BoundRunner
     parity      prove                  the same answers as the CPU's, before anybody is answered
-    external    external_tensors       where an ONNX file's weights lie outside of it
+    onnx_file   operators, external_tensors
+                                       what an ONNX file says, as far as it is asked here
     optimised   optimise               a graph as it is on this CPU, for several sessions
     cpu         CpuGraph               a bundle's sessions on the CPU
     opening     open_runner            all of it, for one bundle

@@ -10,6 +10,7 @@ import onnxruntime
 from service.errors import BundleError
 from service.providers.arena import use_shared_arena
 from service.providers.attempts import CPU
+from service.providers.onnx_file import operators
 from service.providers.optimised import OptimisedGraph, optimise
 from service.providers.parity import ROUNDED, AnswersDiffer, prove_one_by_one
 from service.providers.runners import Runner, SessionRunner
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger(__name__)
 
-_ROUNDING: Final = b"QuantizeLinear"
-"""The operator by which a graph says what is in 8 bits (QDQ), as its file holds it."""
+_ROUNDING: Final = frozenset({"QuantizeLinear", "DynamicQuantizeLinear"})
+"""The operators by which a graph says what is in 8 bits."""
 
 _NOT_SHARED: Final = "each session has weights of its own: %s"
 
@@ -37,7 +38,7 @@ class CpuGraph:
     def __init__(self, bundle: Bundle) -> None:
         """Read the file; whether it is a graph is seen when it is run."""
         self._bundle = bundle
-        self.in_8_bits = _ROUNDING in bundle.model_path.read_bytes()
+        self.in_8_bits = not operators(bundle.model_path).isdisjoint(_ROUNDING)
         self._shared: OptimisedGraph | None = None
         if not self.in_8_bits:
             try:

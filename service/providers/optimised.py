@@ -17,7 +17,7 @@ import numpy as np
 import onnxruntime
 
 from service.providers.attempts import CPU
-from service.providers.external import ExternalTensor, external_tensors
+from service.providers.onnx_file import ExternalTensor, external_tensors
 
 if TYPE_CHECKING:
     from pathlib import Path

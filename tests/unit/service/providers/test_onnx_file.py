@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import onnx
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from service.providers.external import ExternalTensor, external_tensors
+from service.providers.onnx_file import ExternalTensor, external_tensors, operators
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200)
 counts = st.integers(0, 2**40)
@@ -58,3 +61,28 @@ def test_the_weights_outside_are_those_that_onnx_reads(
     model.metadata_props.add(key=words, value=words)
     found = external_tensors(model.SerializeToString())
     assert found == [weight for weight in weights if isinstance(weight, ExternalTensor)]
+
+
+def branch(*nodes: onnx.NodeProto) -> onnx.GraphProto:
+    return onnx.GraphProto(name="branch", node=nodes)
+
+
+def test_operators_are_those_of_the_graph_and_of_its_branches(tmp_path: Path) -> None:
+    deepest = branch(helper.make_node("QuantizeLinear", ["a"], ["b"]))
+    middle = branch(helper.make_node("Loop", ["a"], ["b"], body=deepest, count=3))
+    model = onnx.ModelProto(ir_version=10, producer_name="test")
+    model.graph.node.append(helper.make_node("Conv", ["x", "w"], ["y"], pads=[1, 1]))
+    model.graph.node.append(helper.make_node("If", ["y"], ["z"], then_branch=middle, name="Gemm"))
+    model.graph.initializer.append(TensorProto(name="w", raw_data=b"MatMul" * 100))
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    assert operators(path) == {"Conv", "If", "Loop", "QuantizeLinear"}
+
+
+@given(st.binary(max_size=200))
+def test_whatever_is_no_model_has_no_operators_or_some(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "rubbish.onnx"
+    path.write_bytes(content)
+    assert isinstance(operators(path), set)

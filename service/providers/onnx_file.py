@@ -1,4 +1,4 @@
-"""Where an ONNX file says that its weights lie: what this takes of its format, and no more.
+"""What an ONNX file says of its operators, and of where its weights lie: that, and no more.
 
 A file is a protobuf message (onnx.proto of ONNX; the wire format: protobuf.dev/programming-guides/
 encoding). The package protobuf would read it whole, for 6 MB of memory in a service that seeks to
@@ -7,15 +7,25 @@ save 30; a test holds this against the package onnx.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from itertools import chain
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _Value: TypeAlias = "int | memoryview"
 
 # Numbers of fields, by message.
 _MODEL_GRAPH: Final = 7
+_GRAPH_NODE: Final = 1
 _GRAPH_INITIALIZER: Final = 5
+_NODE_OPERATOR: Final = 4
+_NODE_ATTRIBUTE: Final = 5
+_ATTRIBUTE_GRAPH: Final = 6
 _TENSOR_DIMS: Final = 1
 _TENSOR_DATA_TYPE: Final = 2
 _TENSOR_NAME: Final = 8
@@ -29,6 +39,9 @@ _FIXED: Final = {1: 8, 5: 4}
 _WIRE_BITS: Final = 3
 _VARINT_BITS: Final = 7
 _MORE: Final = 0x80
+
+_BROKEN: Final = (IndexError, KeyError, ValueError)
+"""What reading meets where there is no such message: its end too soon, or another kind of field."""
 
 
 @dataclass(slots=True)
@@ -45,10 +58,29 @@ class ExternalTensor:
     length: int = 0
 
 
+def operators(path: Path) -> set[str]:
+    """Return the names of the operators in a file's graph and in its branches.
+
+    What it says nothing of, or is no such file, has none: ONNX Runtime tells what is wrong.
+    """
+    with path.open("rb") as file, suppress(*_BROKEN):
+        model = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        return set(chain.from_iterable(map(_operators, _messages(model, _MODEL_GRAPH))))
+    return set()
+
+
+def _operators(graph: memoryview) -> Iterator[str]:
+    for node in _messages(graph, _GRAPH_NODE):
+        yield _text(node, _NODE_OPERATOR)
+        for attribute in _messages(node, _NODE_ATTRIBUTE):
+            for branch in _messages(attribute, _ATTRIBUTE_GRAPH):
+                yield from _operators(branch)
+
+
 def external_tensors(model: bytes) -> list[ExternalTensor]:
     """Return the weights of a model's main graph that lie outside of it, in its order.
 
-    For what ONNX Runtime has just written: what is no such message ends in a Python error.
+    For what ONNX Runtime has just written. Raises one of Python's errors for what is no model.
     """
     found = []
     for graph in _messages(memoryview(model), _MODEL_GRAPH):
