@@ -40,8 +40,8 @@ _WIRE_BITS: Final = 3
 _VARINT_BITS: Final = 7
 _MORE: Final = 0x80
 
-_BROKEN: Final = (IndexError, KeyError, ValueError)
-"""What reading meets where there is no such message: its end too soon, or another kind of field."""
+_BROKEN: Final = (IndexError, KeyError, RecursionError, ValueError)
+"""What reading meets where there is no such message: its end too soon, or kinds of fields that are none."""
 
 
 @dataclass(slots=True)
