@@ -41,7 +41,7 @@ _VARINT_BITS: Final = 7
 _MORE: Final = 0x80
 
 _BROKEN: Final = (IndexError, KeyError, RecursionError, ValueError)
-"""What reading meets where there is no such message: its end too soon, or kinds of fields that are none."""
+"""What reading meets where there is no such message."""
 
 
 @dataclass(slots=True)
