@@ -35,7 +35,7 @@ def restate_norms(
 
     Args:
         model: in float32; nothing else of it changes.
-        images: the training images, uint8 [N, H, W, C], as they are.
+        images: training images, uint8 [N, H, W, C], varied as the fit saw them.
         batch_size: of the fit, which the memory bears.
         seed: which of them are looked at.
     """

@@ -79,12 +79,14 @@ def test_norms_are_taken_anew_where_a_fit_rounded(
     policy: str,
 ) -> None:
     restated: list[keras.Model] = []
+    seen: list[bytes] = []
 
     def restate(
         model: keras.Model, images: NDArray[np.uint8], *, batch_size: int, seed: int
     ) -> None:
         restate_norms(model, images, batch_size=batch_size, seed=seed)
         restated.append(model)
+        seen.extend(image.tobytes() for image in images)
 
     monkeypatch.setattr("training.fit.device.detect_precision", lambda: policy)
     monkeypatch.setattr("training.fit.restate_norms", restate)
@@ -92,6 +94,8 @@ def test_norms_are_taken_anew_where_a_fit_rounded(
     run = Run.start(tmp_path / "run", RunConfig(recipe=recipe))
     fit(run, colour_settings, JsonProgress())
     assert len(restated) == (policy != "float32")
+    as_they_are = {image.tobytes() for image in splits_of(run, colour_settings).train.images}
+    assert bool(set(seen) - as_they_are) == (policy != "float32")  # varied, as the fit saw them
     assert all(model.dtype_policy.name == "float32" for model in restated)
     found = load_model(run).get_weights()
     for model in restated:
