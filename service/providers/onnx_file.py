@@ -11,7 +11,6 @@ import mmap
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
@@ -21,6 +20,8 @@ _Value: TypeAlias = "int | memoryview"
 
 # Numbers of fields, by message.
 _MODEL_GRAPH: Final = 7
+_MODEL_FUNCTION: Final = 25
+_FUNCTION_NODE: Final = 7
 _GRAPH_NODE: Final = 1
 _GRAPH_INITIALIZER: Final = 5
 _NODE_OPERATOR: Final = 4
@@ -59,22 +60,27 @@ class ExternalTensor:
 
 
 def operators(path: Path) -> set[str]:
-    """Return the names of the operators in a file's graph and in its branches.
+    """Return the names of the operators in a file's graph, its branches and its functions.
 
     What it says nothing of, or is no such file, has none: ONNX Runtime tells what is wrong.
     """
     with path.open("rb") as file, suppress(*_BROKEN):
         model = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        return set(chain.from_iterable(map(_operators, _messages(model, _MODEL_GRAPH))))
+        return {
+            name
+            for kind, nodes in ((_MODEL_GRAPH, _GRAPH_NODE), (_MODEL_FUNCTION, _FUNCTION_NODE))
+            for part in _messages(model, kind)
+            for name in _operators(part, nodes)
+        }
     return set()
 
 
-def _operators(graph: memoryview) -> Iterator[str]:
-    for node in _messages(graph, _GRAPH_NODE):
+def _operators(part: memoryview, nodes: int) -> Iterator[str]:
+    for node in _messages(part, nodes):
         yield _text(node, _NODE_OPERATOR)
         for attribute in _messages(node, _NODE_ATTRIBUTE):
             for branch in _messages(attribute, _ATTRIBUTE_GRAPH):
-                yield from _operators(branch)
+                yield from _operators(branch, _GRAPH_NODE)
 
 
 def external_tensors(model: bytes) -> list[ExternalTensor]:

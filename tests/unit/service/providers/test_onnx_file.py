@@ -74,9 +74,10 @@ def test_operators_are_those_of_the_graph_and_of_its_branches(tmp_path: Path) ->
     model.graph.node.append(helper.make_node("Conv", ["x", "w"], ["y"], pads=[1, 1]))
     model.graph.node.append(helper.make_node("If", ["y"], ["z"], then_branch=middle, name="Gemm"))
     model.graph.initializer.append(TensorProto(name="w", raw_data=b"MatMul" * 100))
+    model.functions.add(name="f", node=[helper.make_node("DynamicQuantizeLinear", ["a"], ["b"])])
     path = tmp_path / "model.onnx"
     path.write_bytes(model.SerializeToString())
-    assert operators(path) == {"Conv", "If", "Loop", "QuantizeLinear"}
+    assert operators(path) == {"Conv", "DynamicQuantizeLinear", "If", "Loop", "QuantizeLinear"}
 
 
 @given(st.binary(max_size=200))
