@@ -2,8 +2,10 @@
 
     python -m bench.lone [BUNDLE ...]
 
-Of two sessions of one file, with one thread a run and with all: the median of one image's runs, and
-the images a second of as many callers as there are cores. Rounds are interleaved, of all bundles.
+Of three classifiers of one file (a thread a run; all; and one with a session for lone images, as
+the service has it): the median of one image's runs after a rest of some milliseconds, since threads
+that slept longer are woken otherwise, and the images a second of as many callers as there are
+cores. Rounds are interleaved, of all bundles.
 """
 
 from __future__ import annotations
@@ -20,20 +22,21 @@ import typer
 from service.bundles import Bundle, find_bundles, load_bundle
 from service.classifier import OnnxClassifier
 from service.cores import usable_cores
+from service.providers.options import ProviderOptions
 from service.settings import SHIPPED_BUNDLES
 
 ROUNDS = 5
 SECONDS = 2.0
-RUNS = 50
-PAUSE_SECONDS = 0.002
+RUNS = {0.002: 50, 0.02: 30, 0.2: 5}
+"""Of one image, after each pause (seconds)."""
 BATCH = 8
 
 
-def lone_ms(classifier: OnnxClassifier, image: np.ndarray) -> float:
-    """Return the median milliseconds of one image's run, with a rest between runs."""
+def lone_ms(classifier: OnnxClassifier, image: np.ndarray, pause: float) -> float:
+    """Return the median milliseconds of one image's run, with a rest (seconds) between runs."""
     taken = []
-    for _ in range(RUNS):
-        time.sleep(PAUSE_SECONDS)
+    for _ in range(RUNS[pause]):
+        time.sleep(pause)
         started = time.perf_counter()
         classifier.run(image)
         taken.append(time.perf_counter() - started)
@@ -75,23 +78,43 @@ def main(
     """Print what each bundle's runs take, with one thread and with all."""
     bundles = [load_bundle(folder) for folder in folders or []] or find_bundles(SHIPPED_BUNDLES)
     cases = [
-        (OnnxClassifier(bundle, provider="cpu", intra_op_threads=count), picture_for(bundle), count)
+        (name, classifier_of(bundle, count, lone), picture_for(bundle))
         for bundle in bundles
-        for count in (1, usable_cores())
+        for name, count, lone in (
+            ("1", 1, 1),
+            ("all", usable_cores(), 1),
+            ("1, all for a lone image", 1, usable_cores()),
+        )
     ]
-    lone: list[list[float]] = [[] for _ in cases]
+    lone: list[list[list[float]]] = [[[] for _ in RUNS] for _ in cases]
     rate: list[list[float]] = [[] for _ in cases]
     for _ in range(ROUNDS):
-        for place, (classifier, image, _) in enumerate(cases):
-            lone[place].append(lone_ms(classifier, image))
+        for place, (_, classifier, image) in enumerate(cases):
+            for pause, taken in zip(RUNS, lone[place], strict=True):
+                taken.append(lone_ms(classifier, image, pause))
             rate[place].append(images_a_second(classifier, image))
-    print("| Model | Threads a run | One image, ms | Images/s, a caller a core |")
-    print("|---|---|---|---|")
-    for place, (classifier, _, count) in enumerate(cases):
+    pauses = " | ".join(f"One image after {pause * 1e3:.0f} ms, ms" for pause in RUNS)
+    print(f"| Model | Threads a run | {pauses} | Images/s, a caller a core |")
+    print("|---|---|" + "---|" * len(RUNS) + "---|")
+    for place, (name, classifier, _) in enumerate(cases):
+        taken_ms = " | ".join(f"{statistics.median(taken):.1f}" for taken in lone[place])
         print(
-            f"| {'/'.join(classifier.manifest.ref)} | {count} "
-            f"| {statistics.median(lone[place]):.1f} | {statistics.median(rate[place]):.0f} |"
+            f"| {'/'.join(classifier.manifest.ref)} | {name} "
+            f"| {taken_ms} | {statistics.median(rate[place]):.0f} |"
         )
+
+
+def classifier_of(bundle: Bundle, threads: int, lone_threads: int) -> OnnxClassifier:
+    """Return a classifier on the CPU, with so many threads a run, and for an image alone."""
+    classifier = OnnxClassifier(
+        bundle,
+        provider="cpu",
+        intra_op_threads=threads,
+        options=ProviderOptions(lone_threads=lone_threads),
+    )
+    if (thread := classifier.widen()) is not None:
+        thread.join()
+    return classifier
 
 
 if __name__ == "__main__":

@@ -171,7 +171,7 @@ class OnnxClassifier:
         self._runner = lone = LoneRunner(narrow)
 
         def build() -> Runner:
-            wide = graph.runner(self._lone_threads)
+            wide = graph.lone_runner(self._lone_threads)
             prove_one_by_one(wide, narrow, self.manifest.input)
             return wide
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import onnxruntime
 
@@ -15,6 +17,7 @@ from service.providers.optimised import OptimisedGraph, optimise
 from service.providers.parity import ROUNDED, AnswersDiffer, prove_one_by_one
 from service.providers.runners import Runner, SessionRunner
 from service.providers.signature import check_signature
+from service.providers.spreading import SpreadRunner
 
 if TYPE_CHECKING:
     from service.bundles import Bundle
@@ -23,6 +26,8 @@ _LOG: Final = logging.getLogger(__name__)
 
 _ROUNDING: Final = frozenset({"QuantizeLinear", "DynamicQuantizeLinear"})
 """The operators by which a graph says what is in 8 bits."""
+
+_Options: TypeAlias = Callable[[], onnxruntime.SessionOptions]
 
 _NOT_SHARED: Final = "each session has weights of its own: %s"
 
@@ -46,24 +51,24 @@ class CpuGraph:
             except Exception as error:  # noqa: BLE001  # ONNX Runtime's errors have no public base
                 _LOG.info(_NOT_SHARED, error)
 
-    def runner(self, intra_op_threads: int) -> Runner:
-        """Return what serves, with so many threads for each run.
+    def lone_runner(self, threads: int) -> Runner:
+        """Return what runs one batch at a time, by so many threads that spin meanwhile.
+
+        Raises:
+            BundleError: as ``runners``.
+        """
+        return SpreadRunner(lambda: self.runners(threads, spinning=True)[0])
+
+    def runners(self, intra_op_threads: int, *, spinning: bool = False) -> tuple[Runner, Runner]:
+        """Return what serves, with so many threads a run, and what others are held against.
 
         Raises:
             BundleError: the graph cannot be loaded, or is not what the manifest says.
         """
-        return self.runners(intra_op_threads)[0]
-
-    def runners(self, intra_op_threads: int) -> tuple[Runner, Runner]:
-        """Return what serves, and what other providers are held against.
-
-        Raises:
-            BundleError: as ``runner``.
-        """
-        runner = self._runner(intra_op_threads)
+        runner = self._runner(partial(_cpu_options, intra_op_threads, spinning=spinning))
         if not self.in_8_bits:
             return runner, runner
-        as_written = self._runner(intra_op_threads, integer_kernels=False)
+        as_written = self._runner(partial(_cpu_options, intra_op_threads, integer_kernels=False))
         manifest = self._bundle.manifest
         try:
             prove_one_by_one(runner, as_written, manifest.input, within=ROUNDED)
@@ -77,9 +82,9 @@ class CpuGraph:
             return as_written, as_written
         return runner, as_written
 
-    def _runner(self, intra_op_threads: int, *, integer_kernels: bool = True) -> Runner:
+    def _runner(self, options: _Options) -> Runner:
         try:
-            session = self._session(intra_op_threads, integer_kernels=integer_kernels)
+            session = self._session(options)
         except Exception as error:
             message = (
                 f"{self._bundle.model_path} cannot be loaded by ONNX Runtime; "
@@ -89,28 +94,26 @@ class CpuGraph:
         check_signature(self._bundle, session)
         return SessionRunner(session, self._bundle.manifest, reads=self._shared)
 
-    def _session(
-        self, intra_op_threads: int, *, integer_kernels: bool
-    ) -> onnxruntime.InferenceSession:
+    def _session(self, options: _Options) -> onnxruntime.InferenceSession:
         if self._shared is not None:
             try:
-                return self._shared.session(_cpu_options(intra_op_threads))
+                return self._shared.session(options())
             except Exception as error:  # noqa: BLE001  # ONNX Runtime's errors have no public base
                 # Weights of a branch within the graph, for one, are not among those of the graph.
                 _LOG.info(_NOT_SHARED, error)
                 self._shared = None
         return onnxruntime.InferenceSession(
-            self._bundle.model_path,
-            _cpu_options(intra_op_threads, integer_kernels=integer_kernels),
-            providers=[CPU],
-            enable_fallback=0,
+            self._bundle.model_path, options(), providers=[CPU], enable_fallback=0
         )
 
 
 def _cpu_options(
-    intra_op_threads: int, *, integer_kernels: bool = True
+    intra_op_threads: int, *, integer_kernels: bool = True, spinning: bool = False
 ) -> onnxruntime.SessionOptions:
     options = base_options(intra_op_threads)
+    if spinning:  # as long as a run lasts
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+        options.add_session_config_entry("session.force_spinning_stop", "1")
     # What was planned for each shape that came is kept beside the rest: a third more memory on the
     # CPU, and no faster.
     options.enable_mem_pattern = False

@@ -24,7 +24,7 @@ MOST_THREADS: Final = 4
 
 _WORTH: Final = 0.9
 """The share of one core's time that several must do with, or their session is not worth its memory:
-runs in 8 bits, of a few milliseconds, gain nothing by threads that do not spin."""
+runs of a small network gain little by more threads."""
 
 _TRIALS: Final = 6
 

@@ -17,6 +17,7 @@ from service.errors import BundleError, InferenceFailed
 from service.loading import load_classifier
 from service.providers.lone import MOST_THREADS, LoneRunner
 from service.providers.runners import SessionRunner
+from service.providers.spreading import SpreadRunner
 from service.settings import Settings
 from tests.bundles import (
     labels_of,
@@ -248,5 +249,10 @@ def test_lone_images_have_as_many_threads_as_the_settings_say(
     assert isinstance(classifier, OnnxClassifier)
     assert isinstance(classifier._runner, LoneRunner)
     wide = classifier._runner._wide
-    assert isinstance(wide, SessionRunner)
-    assert wide._session.get_session_options().intra_op_num_threads == threads
+    assert isinstance(wide, SpreadRunner)
+    assert len(wide._threads) == threads - 1
+    assert isinstance(wide.runner, SessionRunner)
+    options = wide.runner._session.get_session_options()
+    assert options.intra_op_num_threads == threads
+    # Threads that spin between runs would keep an idle service's cores busy.
+    assert options.get_session_config_entry("session.force_spinning_stop") == "1"
