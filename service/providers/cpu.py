@@ -110,10 +110,7 @@ class CpuGraph:
 def _cpu_options(
     intra_op_threads: int, *, integer_kernels: bool = True, spinning: bool = False
 ) -> onnxruntime.SessionOptions:
-    options = base_options(intra_op_threads)
-    if spinning:  # as long as a run lasts
-        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
-        options.add_session_config_entry("session.force_spinning_stop", "1")
+    options = base_options(intra_op_threads, spinning=spinning)
     # What was planned for each shape that came is kept beside the rest: a third more memory on the
     # CPU, and no faster.
     options.enable_mem_pattern = False
@@ -125,12 +122,13 @@ def _cpu_options(
     return options
 
 
-def base_options(intra_op_threads: int) -> onnxruntime.SessionOptions:
-    """Return what holds for a session on any provider."""
+def base_options(intra_op_threads: int, *, spinning: bool = False) -> onnxruntime.SessionOptions:
+    """Return what holds for a session on any provider; threads may spin as long as a run lasts."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = intra_op_threads
     options.inter_op_num_threads = 1
     # A spinning thread burns a core that decoding could use.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     return options

@@ -255,4 +255,8 @@ def test_lone_images_have_as_many_threads_as_the_settings_say(
     options = wide.runner._session.get_session_options()
     assert options.intra_op_num_threads == threads
     # Threads that spin between runs would keep an idle service's cores busy.
-    assert options.get_session_config_entry("session.force_spinning_stop") == "1"
+    spin, stop = (
+        options.get_session_config_entry(f"session.{entry}")
+        for entry in ("intra_op.allow_spinning", "force_spinning_stop")
+    )
+    assert (spin, stop) == ("1", "1")
