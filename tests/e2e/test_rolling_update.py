@@ -71,13 +71,17 @@ class Replica:
 
     process: Process
     port: int
+    reading: asyncio.Task[None]
 
     async def ended(self) -> int:
-        """Read the log until the process ends, so that no full pipe holds it up."""
-        assert self.process.stderr is not None
-        async for _ in self.process.stderr:
-            pass
+        await self.reading
         return await self.process.wait()
+
+
+async def read_on(log: asyncio.StreamReader) -> None:
+    """Read a log until its process ends: a full pipe would hold it up."""
+    async for _ in log:
+        pass
 
 
 async def start_replica(processes: AsyncExitStack, bundles: Path, model: str) -> Replica:
@@ -95,7 +99,8 @@ async def start_replica(processes: AsyncExitStack, bundles: Path, model: str) ->
         entry = json.loads(line)
         port = entry.get("port", port)
         if entry["event"] == "ready":
-            return Replica(process, port)
+            reading = asyncio.create_task(read_on(process.stderr))
+            return Replica(process, port, reading)
     pytest.fail(f"{model} ended before it was ready")
 
 
