@@ -1,8 +1,8 @@
 """A session's own threads, kept off the core of the thread that runs it.
 
-A run by several threads is as fast as the last of them. Where the kernel sees cores that share
-nothing, as in many virtual machines, it wakes a thread that slept for some milliseconds on the core
-of the one that wakes it: both then take turns on one core, while another is idle (``bench.lone``).
+A run by several threads is as fast as the last of them. Linux may wake a thread that slept for some
+milliseconds on the core of the one that wakes it, and leave it there: both then take turns on one
+core, while another is idle (``bench.lone``).
 """
 
 from __future__ import annotations
