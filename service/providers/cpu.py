@@ -65,10 +65,11 @@ class CpuGraph:
         Raises:
             BundleError: the graph cannot be loaded, or is not what the manifest says.
         """
-        runner = self._runner(partial(_cpu_options, intra_op_threads, spinning=spinning))
+        options = partial(_cpu_options, intra_op_threads, spinning=spinning)
+        runner = self._runner(options)
         if not self.in_8_bits:
             return runner, runner
-        as_written = self._runner(partial(_cpu_options, intra_op_threads, integer_kernels=False))
+        as_written = self._runner(partial(options, integer_kernels=False))
         manifest = self._bundle.manifest
         try:
             prove_one_by_one(runner, as_written, manifest.input, within=ROUNDED)

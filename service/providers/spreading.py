@@ -30,12 +30,14 @@ class SpreadRunner:
     def __init__(self, build: Callable[[], Runner]) -> None:
         """Build a runner, and remember the threads of its own."""
         self.runner, self._threads = _with_threads(build)
-        self._core: Callable[[], int] = ctypes.CDLL(None).sched_getcpu if self._threads else int
+        self._core: Callable[[], int] = lambda: _NOWHERE
+        if self._threads:
+            self._core = ctypes.CDLL(None).sched_getcpu
         self._kept_off = _NOWHERE
 
     def run(self, batch: Batch) -> Outputs:
         """Return the outputs of the runner."""
-        if self._threads and (core := self._core()) != self._kept_off:
+        if (core := self._core()) != self._kept_off:
             self._keep_off(core)
         return self.runner.run(batch)
 
