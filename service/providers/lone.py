@@ -38,6 +38,7 @@ class LoneRunner:
         self._narrow = narrow
         self._wide: Runner | None = None
         self._running = 0
+        self._begun = 0
         self._lock = threading.Lock()
 
     def run(self, batch: Batch) -> Outputs:
@@ -45,17 +46,23 @@ class LoneRunner:
         with self._lock:
             alone = self._running == 0 and len(batch) == 1
             self._running += 1
+            self._begun += 1
         try:
             return (self._wide if alone and self._wide else self._narrow).run(batch)
         finally:
             with self._lock:
                 self._running -= 1
 
+    def _others(self) -> tuple[int, int]:
+        with self._lock:
+            return self._running, self._begun
+
     def widen(self, build: Callable[[], Runner], sample: Batch) -> threading.Thread:
         """Build what runs one image, such as the sample, on several cores; return the thread.
 
         Nobody waits for it: until it is there, and where it cannot be or is no faster, the first
-        does all the work.
+        does all the work. How fast it is shows only while nothing else runs here. Where that never
+        was, as when a model is loaded anew under full load, it is kept.
         """
         thread = threading.Thread(target=self._widen, args=(build, sample), name="widen")
         thread.start()
@@ -66,11 +73,13 @@ class LoneRunner:
         with giving_back():
             try:
                 wide = build()
-                narrow_seconds, wide_seconds = fastest_runs((self._narrow, wide), sample)
+                narrow_seconds, wide_seconds = fastest_runs(
+                    (self._narrow, wide), sample, self._others
+                )
             except Exception:  # noqa: BLE001  # whatever it is, images are labelled without it
                 _LOG.exception("no second session for lone images; they take longer")
                 return
-            if wide_seconds <= _WORTH * narrow_seconds:
+            if math.isinf(wide_seconds) or wide_seconds <= _WORTH * narrow_seconds:
                 self._wide = wide
                 return
             del wide  # before memory goes back
@@ -81,15 +90,23 @@ class LoneRunner:
         )
 
 
-def fastest_runs(runners: Sequence[Runner], sample: Batch) -> list[float]:
+def fastest_runs(
+    runners: Sequence[Runner], sample: Batch, others: Callable[[], tuple[int, int]]
+) -> list[float]:
     """Return the seconds of each runner's fastest run, of some that take turns.
 
-    The fastest, since what else the cores do while a model is loaded only makes runs slower.
+    The fastest, since what else the cores do while a model is loaded only makes runs slower. A
+    turn counts where ``others``, how many runs of others go on and how many ever began, is (0, n)
+    before it and the same after it; without such a turn the seconds are infinite.
     """
     fastest = [math.inf] * len(runners)
     for _ in range(_TRIALS):
-        for place, runner in enumerate(runners):
+        seconds = []
+        before = others()
+        for runner in runners:
             started = time.perf_counter()
             runner.run(sample)
-            fastest[place] = min(fastest[place], time.perf_counter() - started)
+            seconds.append(time.perf_counter() - started)
+        if before[0] == 0 and others() == before:
+            fastest = list(map(min, fastest, seconds))
     return fastest

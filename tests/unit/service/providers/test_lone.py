@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
 import numpy as np
@@ -48,10 +48,12 @@ class Named:
         self.gate = threading.Event()
         self.gate.set()
         self.broken = False
+        self.meanwhile: Callable[[], float] = int
 
     def run(self, batch: Batch) -> Outputs:
         self.entered.release()
         assert self.gate.wait(RESCUE_SECONDS)
+        self.meanwhile()
         if self.broken:
             raise ValueError
         self._clock.now += self._times.pop(0) if len(self._times) > 1 else self._times[0]
@@ -127,6 +129,55 @@ def test_several_cores_that_are_no_faster_are_left(
             lone.widen(partial(Named, WIDE, clock, *times), IMAGE).join(RESCUE_SECONDS)
         assert who(lone, 1) == who_runs
     assert "9.5 ms on several cores, 10.0 ms on one" in caplog.text
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_measurement_beside_other_images_counts_for_nothing(
+    ends: bool,  # noqa: FBT001  # pytest's
+    narrow: Named,
+    clock: Clock,
+) -> None:
+    """Several cores are no faster while others have them: a reload under load says nothing."""
+    lone = LoneRunner(narrow)
+    slow = Named(WIDE, clock, 0.020)
+    with ExitStack() as load:
+        if ends:  # others come and go while the two are held against each other
+            slow.meanwhile = partial(who, lone, 2)
+        else:  # another is being run all the while
+            load.enter_context(run_for_long(lone, narrow))
+        lone.widen(lambda: slow, IMAGE).join(RESCUE_SECONDS)
+    slow.meanwhile = int
+    assert who(lone, 1) == WIDE
+
+
+def test_one_undisturbed_turn_is_enough_to_tell(narrow: Named, clock: Clock) -> None:
+    lone = LoneRunner(narrow)
+    slow = Named(WIDE, clock, 0.020)
+    visits = [partial(who, lone, 2)] * 5
+
+    def visit() -> float:
+        return visits.pop()() if visits else 0
+
+    slow.meanwhile = visit
+    lone.widen(lambda: slow, IMAGE).join(RESCUE_SECONDS)
+    assert not visits
+    assert who(lone, 1) == NARROW
+
+
+@contextmanager
+def run_for_long(lone: LoneRunner, narrow: Named) -> Iterator[None]:
+    """Keep an image in the first session, which others may use meanwhile."""
+    narrow.gate.clear()
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(who, lone, 1)
+        assert narrow.entered.acquire(timeout=RESCUE_SECONDS)
+        held_by, narrow.gate = narrow.gate, threading.Event()
+        narrow.gate.set()
+        try:
+            yield
+        finally:
+            held_by.set()
+        assert running.result(RESCUE_SECONDS) == NARROW
 
 
 def test_until_there_is_a_second_session_the_first_does_all(
