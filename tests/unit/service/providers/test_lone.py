@@ -94,15 +94,19 @@ def test_one_image_alone_is_run_on_all_cores_and_several_are_not(lone: LoneRunne
 
 
 @contextmanager
-def held(wide: Named, lone: LoneRunner) -> Iterator[None]:
-    """Keep one image in the session of all cores."""
-    wide.gate.clear()
+def held(runner: Named, lone: LoneRunner) -> Iterator[None]:
+    """Keep one image in a session, which others may use meanwhile."""
+    runner.gate.clear()
     with ThreadPoolExecutor(1) as thread:
         running = thread.submit(who, lone, 1)
-        assert wide.entered.acquire(timeout=RESCUE_SECONDS)
-        yield
-        wide.gate.set()
-        assert running.result(RESCUE_SECONDS) == WIDE
+        assert runner.entered.acquire(timeout=RESCUE_SECONDS)
+        closed, runner.gate = runner.gate, threading.Event()
+        runner.gate.set()
+        try:
+            yield
+        finally:
+            closed.set()
+        assert running.result(RESCUE_SECONDS) == runner.name
 
 
 def test_whoever_comes_beside_it_does_not_share_its_cores(wide: Named, lone: LoneRunner) -> None:
@@ -144,7 +148,7 @@ def test_a_measurement_beside_other_images_counts_for_nothing(
         if ends:  # others come and go while the two are held against each other
             slow.meanwhile = partial(who, lone, 2)
         else:  # another is being run all the while
-            load.enter_context(run_for_long(lone, narrow))
+            load.enter_context(held(narrow, lone))
         lone.widen(lambda: slow, IMAGE).join(RESCUE_SECONDS)
     slow.meanwhile = int
     assert who(lone, 1) == WIDE
@@ -162,22 +166,6 @@ def test_one_undisturbed_turn_is_enough_to_tell(narrow: Named, clock: Clock) -> 
     lone.widen(lambda: slow, IMAGE).join(RESCUE_SECONDS)
     assert not visits
     assert who(lone, 1) == NARROW
-
-
-@contextmanager
-def run_for_long(lone: LoneRunner, narrow: Named) -> Iterator[None]:
-    """Keep an image in the first session, which others may use meanwhile."""
-    narrow.gate.clear()
-    with ThreadPoolExecutor(1) as thread:
-        running = thread.submit(who, lone, 1)
-        assert narrow.entered.acquire(timeout=RESCUE_SECONDS)
-        held_by, narrow.gate = narrow.gate, threading.Event()
-        narrow.gate.set()
-        try:
-            yield
-        finally:
-            held_by.set()
-        assert running.result(RESCUE_SECONDS) == NARROW
 
 
 def test_until_there_is_a_second_session_the_first_does_all(
