@@ -6,8 +6,8 @@ before one of them is complete.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import Self
 
 from service.errors import Overloaded, PayloadTooLarge
 
@@ -30,9 +30,19 @@ class Admission:
         """Return how many places are free."""
         return self.max_images - self.images
 
-    @contextmanager
-    def image(self) -> Iterator[None]:
-        """Hold the place of one image.
+    def image(self) -> Place:
+        """Return the place of one image, to be held in a ``with``."""
+        return Place(self)
+
+    def upload(self, max_bytes: int) -> Upload:
+        """Return room for the bytes of one upload of at most ``max_bytes``.
+
+        To be held in a ``with`` from the first byte to the answer.
+        """
+        return Upload(self, max_bytes)
+
+    def take_place(self) -> None:
+        """Take the place of one image.
 
         Raises:
             Overloaded: all places are taken.
@@ -40,19 +50,6 @@ class Admission:
         if self.room < 1:
             raise Overloaded(self._retry_after())
         self.images += 1
-        try:
-            yield
-        finally:
-            self.images -= 1
-
-    @contextmanager
-    def upload(self, max_bytes: int) -> Iterator[Upload]:
-        """Hold the bytes of one upload of at most ``max_bytes``, from the first to the answer."""
-        upload = Upload(self, max_bytes)
-        try:
-            yield upload
-        finally:
-            self.bytes -= upload.held
 
     def take_bytes(self, count: int) -> None:
         """Take room for so many bytes.
@@ -65,6 +62,23 @@ class Admission:
         self.bytes += count
 
 
+class Place:
+    """The place of one image among those in flight.
+
+    Raises:
+        Overloaded: all places are taken, on entering.
+    """
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+
+    def __enter__(self) -> None:
+        self._admission.take_place()
+
+    def __exit__(self, *_: object) -> None:
+        self._admission.images -= 1
+
+
 class Upload:
     """The room that one upload takes: what it announced, or what came if that is more."""
 
@@ -72,6 +86,12 @@ class Upload:
         self.max_bytes = max_bytes
         self.held = 0
         self._admission = admission
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._admission.bytes -= self.held
 
     def hold(self, total: int) -> None:
         """Make sure of room for ``total`` bytes in all.

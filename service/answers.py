@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from service.contract import Manifest
 from service.errors import InvalidParameter
@@ -41,33 +41,37 @@ def labels_answer(
     started: float,
     read_seconds: float,
 ) -> LabelsAnswer:
-    """Return the answer for one image; ``started`` is a ``time.perf_counter()``."""
-    labelling = labelled.labelling
-    labels = [manifest.labels[index] for index in labelling.class_indices]
-    # Validated as a whole: models that are made one by one take four times as long.
-    return LabelsAnswer.model_validate(
-        {
-            "id": identifier(),
-            "model": _ref(manifest),
-            "decision": labelling.decision.value,
-            "labels": tuple(
-                {"id": said.id, "name": said.en if lang == "en" else said.es, "score": score}
-                for said, score in zip(labels, labelling.scores, strict=True)
-            ),
-            "image": {
-                "width": labelled.width,
-                "height": labelled.height,
-                "media_type": labelled.media_type,
-            },
-            "timing_ms": {
-                "read": _ms(read_seconds),
-                "decode": _ms(labelled.decode_seconds),
-                "queue": _ms(labelled.queue_seconds),
-                "inference": _ms(labelled.inference_seconds),
-                "total": _ms(time.perf_counter() - started),
-            },
-        }
-    )
+    """Return the answer for one image; ``started`` is a ``time.monotonic()``."""
+    timing = timing_ms(labelled.evidence.times.seconds(read_seconds), started)
+    return LabelsAnswer.model_validate(labels_fields(labelled, manifest, lang, timing))
+
+
+def labels_fields(
+    labelled: LabelledImage, manifest: Manifest, lang: Lang, timing: Mapping[str, float]
+) -> dict[str, object]:
+    """Return the fields of a ``LabelsAnswer``, which are sound without being validated."""
+    said, seen = labelled.labelling, labelled.evidence
+    labels = manifest.labels
+    scored = zip(said.class_indices, said.scores, strict=True)
+    if lang == "en":
+        named = [(labels[index].id, labels[index].en, score) for index, score in scored]
+    else:
+        named = [(labels[index].id, labels[index].es, score) for index, score in scored]
+    return {
+        "id": identifier(),
+        "model": _ref(manifest),
+        "decision": said.decision.value,
+        "labels": [{"id": id_, "name": name, "score": score} for id_, name, score in named],
+        "image": {"width": seen.width, "height": seen.height, "media_type": seen.media_type},
+        "timing_ms": timing,
+    }
+
+
+def timing_ms(seconds: Mapping[str, float], started: float) -> dict[str, float]:
+    """Return the fields of a ``Timing``: each stage's seconds, and all since ``started``, in ms."""
+    timing = {name: round(taken * 1000, 3) for name, taken in seconds.items()}
+    timing["total"] = round((time.monotonic() - started) * 1000, 3)
+    return timing
 
 
 def log_facts(
@@ -122,7 +126,3 @@ def model_detail(model: Labeller, default: Labeller) -> ModelDetail:
 def model_list(models: Iterable[Labeller], default: Labeller) -> ModelList:
     """Return models, each in a line."""
     return ModelList(models=tuple(model_summary(model, default) for model in models))
-
-
-def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 3)

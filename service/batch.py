@@ -17,7 +17,7 @@ from service.language import language_of
 from service.presence import ClientPresence
 from service.problems import as_rotulo_error, problem_of
 from service.schemas import BatchAnswer, LabelQuery, LabelsAnswer, Problem
-from service.stages import keep_stages
+from service.stages import RequestStages, keep_stages
 from service.state import state_of
 from service.turns import Caller
 from service.uploads import read_files, upload_limits
@@ -32,16 +32,16 @@ async def label_files(request: Request, query: LabelQuery, labeller: Labeller) -
         RotuloError: the form as a whole, or the service is too busy for every one of the files.
         ClientLeft: the connection closed before the end.
     """
-    state, started = state_of(request), time.perf_counter()
+    state, started = state_of(request), time.monotonic()
     settings = state.settings
     asked = label_request(query, labeller.manifest)
     limits = upload_limits(settings, max_files=settings.max_batch_files)
     caller = partial(state.access.caller, request.scope)
     labeller.ensure_place(caller)
-    with labeller.held(), state.admission.upload(settings.max_batch_bytes) as upload:
+    with labeller, state.admission.upload(settings.max_batch_bytes) as upload:
         files = await read_files(request, upload, limits)
         await state.access.charge(request.scope, len(files) - 1, already=1)
-        read_seconds = time.perf_counter() - started
+        read_seconds = time.monotonic() - started
         async with ClientPresence(request):
             deadline = deadline_of(request)
             ends = await asyncio.gather(
@@ -57,14 +57,16 @@ async def label_files(request: Request, query: LabelQuery, labeller: Labeller) -
             state.metrics.count_rejection(end.slug)
             items.append(problem_of(end, problem_lang, request.state.request_id))
         else:
-            state.metrics.count_image(labeller.manifest, end.labelling, end.stages(read_seconds))
+            seconds = end.evidence.times.seconds(read_seconds)
+            state.metrics.count_image(labeller.manifest, end.labelling, seconds)
             items.append(
                 labels_answer(
                     end, labeller.manifest, query.lang, started=started, read_seconds=read_seconds
                 )
             )
     labelled = [end for end in ends if not isinstance(end, RotuloError)]
-    keep_stages(request, labelled, started=started, read_seconds=read_seconds)
+    times = [end.evidence.times for end in labelled]
+    keep_stages(request, RequestStages(started, read_seconds, times))
     request.state.log = {
         "images": len(items),
         "labelled": [

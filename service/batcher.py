@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -73,6 +74,8 @@ class Batcher:
         self._observer = observer or Unobserved()
         self._executor = executor or ThreadPoolExecutor(workers, "inference")
         self._retry_after = retry_after or self.retry_after
+        # Of the work; deadlines are by the clock of uvloop, which counts milliseconds.
+        self.clock: Callable[[], float] = time.monotonic
         self._queue: deque[Job] = deque()
         self._alone: deque[Job] = deque()  # from batches that failed; each is run by itself
         self._coming: set[Job] = set()  # whose images are being made
@@ -179,7 +182,7 @@ class Batcher:
             raise DeadlineExceeded
         if len(self._queue) + len(self._coming) >= self._max_queue:
             raise Overloaded(self._retry_after())
-        job = Job(pixels, loop.create_future(), loop.time(), deadline)
+        job = Job(pixels, loop.create_future(), deadline)
         if deadline is not None:
             job.timer = loop.call_at(deadline, self._expire, job)
         return job
@@ -211,7 +214,6 @@ class Batcher:
             if job not in self._coming:  # its caller has left
                 return
             self._coming.remove(job)
-            job.submitted = loop.time()
             self._queue.append(job)
         with contextlib.suppress(RuntimeError):
             self._hand_batch(loop)
@@ -261,7 +263,7 @@ class Batcher:
             self._busy += 1
         pixels = [job.pixels for job in jobs]
         try:
-            ending = self._executor.submit(run, self._classifier, pixels, loop.time)
+            ending = self._executor.submit(run, self._classifier, pixels, self.clock)
         except RuntimeError:  # the system gives no thread
             none: Future[Ran] = Future()
             none.set_exception(InferenceFailed())
@@ -294,8 +296,7 @@ class Batcher:
             return
         ran = ending.result()
         self._measure(ran.ended - ran.started, len(jobs))
-        for outcome in deliver(jobs, ran):
-            self._observer.job_waited(outcome.queue_seconds)
+        deliver(jobs, ran)
 
     def _fail(self, jobs: list[Job], error: BaseException) -> None:
         """End the one job that failed; of several, let each try by itself."""

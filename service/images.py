@@ -10,8 +10,7 @@ import io
 import re
 import struct
 import warnings
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from PIL import (
@@ -76,8 +75,7 @@ _UPRIGHT: Final = {
 _LYING: Final = frozenset({5, 6, 7, 8})
 
 
-@dataclass(frozen=True, slots=True)
-class DecodedImage:
+class DecodedImage(NamedTuple):
     """An upright RGB picture; width and height are the original's, in pixels, as a person sees it.
 
     ``image`` may be smaller than the original when a target was given to ``decode_image``.

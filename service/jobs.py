@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,27 +20,24 @@ UNMADE: Final[Pixels] = np.empty((0, 0, 0), np.uint8)
 """The pixels of a job whose image is yet to be made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One image's logits ``[classes]``, and where its time went.
+class Outcome(NamedTuple):
+    """One image's logits ``[classes]``, and when its batch of so many began and ended.
 
-    ``queue_seconds`` runs from ``submit`` to the start of the batch that gave the logits,
-    ``inference_seconds`` is that whole batch's, and ``batch_size`` counts its images.
+    By the batcher's clock.
     """
 
     logits: NDArray[np.float32]
-    queue_seconds: float
-    inference_seconds: float
+    begun: float
+    ended: float
     batch_size: int
 
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One image between ``submit`` and its end; times are the event loop's clock."""
+    """One image between ``submit`` and its end; ``deadline`` is by the event loop's clock."""
 
     pixels: Pixels
     future: asyncio.Future[Outcome]
-    submitted: float
     deadline: float | None = None
     timer: asyncio.TimerHandle | None = field(default=None, repr=False)
 
@@ -48,12 +45,10 @@ class Job:
         """Return whether the deadline has come."""
         return self.deadline is not None and self.deadline <= now
 
-    def succeed(self, outcome: Outcome) -> bool:
-        """End with an outcome and return True, unless the job has ended already."""
-        if self.future.done():
-            return False
-        self.future.set_result(outcome)
-        return True
+    def succeed(self, outcome: Outcome) -> None:
+        """End with an outcome, unless the job has ended already."""
+        if not self.future.done():
+            self.future.set_result(outcome)
 
     def fail(self, error: BaseException) -> None:
         """End with an error, unless the job has ended already."""
@@ -123,11 +118,7 @@ def _are_logits(found: NDArray[np.float32], images: int, classes: int) -> bool:
     return bool(shaped and np.isfinite(found[:, :classes]).all())
 
 
-def deliver(jobs: Sequence[Job], ran: Ran) -> list[Outcome]:
-    """End each job with its own row; return the outcomes that somebody still waited for."""
-    seconds = ran.ended - ran.started
-    outcomes = [
-        Outcome(logits, ran.started - job.submitted, seconds, len(jobs))
-        for job, logits in zip(jobs, ran.logits, strict=True)
-    ]
-    return [outcome for job, outcome in zip(jobs, outcomes, strict=True) if job.succeed(outcome)]
+def deliver(jobs: Sequence[Job], ran: Ran) -> None:
+    """End each job with its own row."""
+    for job, logits in zip(jobs, ran.logits, strict=True):
+        job.succeed(Outcome(logits, ran.started, ran.ended, len(jobs)))

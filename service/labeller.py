@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import ParamSpec, TypeAlias, TypeVar
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,55 +17,31 @@ from service.classifier import Classifier
 from service.contract import DecodedImage, Manifest, Pixels, decode_image, to_pixels
 from service.errors import DeadlineExceeded, Overloaded
 from service.evidence_cache import EvidenceCache
-from service.jobs import Outcome
 from service.labelling import Labelling, label
 from service.providers.options import runs_at_once
 from service.settings import Settings
 from service.sharing import Evidence, Shared
-from service.stages import StageSpan
+from service.stages import Timeline
 from service.turns import Caller, nobody
 
 Logits: TypeAlias = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class LabelRequest:
+class LabelRequest(NamedTuple):
     """How many labels at most, and from which score (0 to 1) on."""
 
     top_k: int
     min_score: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class LabelledImage:
-    """A labelling with its evidence, the upright image's size in pixels, seconds in each stage.
-
-    ``evidence`` is ``[evidence_size]``, as the classifier gives it; the media type of pixels that
-    came as such is empty.
-    """
+class LabelledImage(NamedTuple):
+    """A labelling, and the evidence that it rests on."""
 
     labelling: Labelling
-    evidence: Logits
-    width: int
-    height: int
-    media_type: str
-    decode_seconds: float
-    queue_seconds: float
-    inference_seconds: float
-    spans: tuple[StageSpan, ...] = ()
-
-    def stages(self, read_seconds: float) -> dict[str, float]:
-        """Return the seconds of each stage by its name, with those that the upload took."""
-        return {
-            "read": read_seconds,
-            "decode": self.decode_seconds,
-            "queue": self.queue_seconds,
-            "inference": self.inference_seconds,
-        }
+    evidence: Evidence
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(NamedTuple):
     pixels: Pixels
     width: int
     height: int
@@ -137,20 +111,18 @@ class Labeller:
         """Return the name and the version of its model."""
         return self.manifest.ref
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Keep it from being retired: whoever will label with it, from the look-up to the answer.
+    def __enter__(self) -> None:
+        """Be kept from being retired: by whoever labels with it, from the look-up to the answer.
 
         An upload may take longer than a reload.
         """
         self._holders += 1
         self._let_go.clear()
-        try:
-            yield
-        finally:
-            self._holders -= 1
-            if self._holders == 0:
-                self._let_go.set()
+
+    def __exit__(self, *_: object) -> None:
+        self._holders -= 1
+        if self._holders == 0:
+            self._let_go.set()
 
     async def start(self) -> None:
         """Begin to take images."""
@@ -225,19 +197,8 @@ class Labeller:
                 way = self._infer(image, submitted, deadline)
                 del image
                 known = await way
-        return LabelledImage(
-            labelling=label(
-                known.logits, self.manifest, top_k=asked.top_k, min_score=asked.min_score
-            ),
-            evidence=known.logits,
-            width=known.width,
-            height=known.height,
-            media_type=known.media_type,
-            decode_seconds=known.decode_seconds,
-            queue_seconds=known.queue_seconds,
-            inference_seconds=known.inference_seconds,
-            spans=known.spans,
-        )
+        said = label(known.logits, self.manifest, top_k=asked.top_k, min_score=asked.min_score)
+        return LabelledImage(said, known)
 
     async def _know(
         self, cache: EvidenceCache[Evidence], image: bytes, submitted: float, deadline: float
@@ -255,14 +216,8 @@ class Labeller:
             raise DeadlineExceeded from error
         if outcome == "miss":
             return known
-        waited = StageSpan("queue", submitted, time.monotonic())
-        return replace(
-            known,
-            decode_seconds=0.0,
-            queue_seconds=waited.ended - submitted,
-            inference_seconds=0.0,
-            spans=(waited,),
-        )
+        now = time.monotonic()
+        return known._replace(times=Timeline(submitted, now, now, now, now))
 
     async def _infer(self, image: bytes | Pixels, submitted: float, deadline: float) -> Evidence:
         """Return what the model says of an image's bytes, or of pixels as it takes them."""
@@ -276,16 +231,8 @@ class Labeller:
             height, width, _ = image.shape
             seen = _Seen(image, width, height, "", submitted, submitted)
             outcome = await self._batcher.submit(image, deadline=deadline)
-        return Evidence(
-            logits=outcome.logits,
-            width=seen.width,
-            height=seen.height,
-            media_type=seen.media_type,
-            decode_seconds=seen.ended - seen.started,
-            queue_seconds=seen.started - submitted + outcome.queue_seconds,
-            inference_seconds=outcome.inference_seconds,
-            spans=_spans(submitted, seen, outcome),
-        )
+        times = Timeline(submitted, seen.started, seen.ended, outcome.begun, outcome.ended)
+        return Evidence(outcome.logits, seen.width, seen.height, seen.media_type, times)
 
     async def aside(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what some work on an upload gives, done in a decoding thread."""
@@ -336,14 +283,3 @@ class Labeller:
         started = time.monotonic()
         image, pixels = self._open(data)
         return _Seen(pixels, image.width, image.height, image.media_type, started, time.monotonic())
-
-
-def _spans(submitted: float, ready: _Seen, outcome: Outcome) -> tuple[StageSpan, ...]:
-    """Return the stages of one image as they followed each other; it waits in two places."""
-    taken = ready.ended + outcome.queue_seconds
-    return (
-        StageSpan("queue", submitted, ready.started),
-        StageSpan("decode", ready.started, ready.ended),
-        StageSpan("queue", ready.ended, taken),
-        StageSpan("inference", taken, taken + outcome.inference_seconds),
-    )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -23,8 +22,7 @@ class Decision(StrEnum):
     ABSTAIN = "abstain"
 
 
-@dataclass(frozen=True, slots=True)
-class Labelling:
+class Labelling(NamedTuple):
     """The decision, and the labels that were asked for by falling score.
 
     ``scores`` are calibrated probabilities, 0 to 1; ``class_indices`` point into the manifest's
@@ -55,19 +53,20 @@ def label(
         message = f"top_k must be at least 1, not {top_k}"
         raise ValueError(message)
     values = evidence.tolist()
-    if evidence.shape != (manifest.evidence_size,) or not all(map(math.isfinite, values)):
+    # What is not finite makes the sum so; single precision cannot sum to more than double holds.
+    if evidence.shape != (manifest.evidence_size,) or not math.isfinite(sum(values)):
         message = f"expected {manifest.evidence_size} finite numbers, got shape {evidence.shape}"
         raise ValueError(message)
     classes = len(manifest.labels)
     # Lists: for one image NumPy's calls cost more than what they do. Equals keep their order.
     scores = _calibrated(values[:classes], manifest.temperature)
     falling = sorted(range(classes), key=values.__getitem__, reverse=True)
-    asked = tuple(index for index in falling[:top_k] if scores[index] >= min_score)
+    asked = tuple([index for index in falling[:top_k] if scores[index] >= min_score])
     best = falling[0]
     return Labelling(
         decision=_decide(scores[best], values[-1], manifest.abstention),
         class_indices=asked,
-        scores=tuple(scores[index] for index in asked),
+        scores=tuple([scores[index] for index in asked]),
         best=best,
         best_score=scores[best],
     )

@@ -223,6 +223,3 @@ class Metrics:
     def batch_failed(self, size: int) -> None:  # noqa: ARG002  # the batcher tells, we count runs
         """Learn from the batcher that a batch failed."""
         self._failed_batches.inc()
-
-    def job_waited(self, seconds: float) -> None:
-        """Pass: an image's wait is observed whole, with its wait for a thread to decode it."""

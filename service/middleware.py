@@ -10,10 +10,10 @@ import asyncio
 import re
 import time
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import NotReady
@@ -21,7 +21,7 @@ from service.identifiers import identifier
 from service.metrics import CLIENT_LEFT, UNMATCHED
 from service.presence import ClientLeft
 from service.problems import answer_problem
-from service.stages import server_timing
+from service.stages import RequestStages, server_timing
 from service.state import LEAVING, ServiceState
 from service.trace_context import trace_of
 from service.tracing import EndedRequest
@@ -44,7 +44,11 @@ _DEFAULTS: Final = tuple(
     (name.lower().encode(), value.encode()) for name, value in DEFAULT_HEADERS.items()
 )
 
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_DEFAULT_NAMES: Final = frozenset(name for name, _ in _DEFAULTS)
+
+_Header: TypeAlias = tuple[bytes, bytes]
+_REQUEST_ID: Final = b"x-request-id"
+_SOUND_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 class Edge:
@@ -93,36 +97,42 @@ class _Exchange:
         self._started = time.monotonic()
         self._status: int | None = None
         self._finished = False
-        headers = HTTPConnection(scope).headers
-        given = headers.get("x-request-id", "")
-        self.request_id = given if _REQUEST_ID.fullmatch(given) else identifier()
-        self.trace = trace_of(headers, sample=state.tracer is not None)
+        self.request_id = _request_id(scope["headers"])
+        self.trace = trace_of(scope["headers"], sample=state.tracer is not None)
         scope.setdefault("state", {}).update(request_id=self.request_id, trace=self.trace)
 
     async def send(self, message: Message) -> None:
         """Pass a part of the answer on; with its last part, the request has ended."""
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            message["headers"] = self._headers(message.get("headers", ()))
+            message["headers"] = self._headers(list(message.get("headers", ())))
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
             self.finish()
         await self._send(message)
 
-    def _headers(self, given: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    def _headers(self, given: list[_Header]) -> list[_Header]:
         """Return a route's headers with ours, which stand in the place of its own of that name."""
+        ours = self._own_headers()
+        present = {name for name, _ in given}
+        if not present.isdisjoint(own := {name for name, _ in ours}):
+            given = [header for header in given if header[0] not in own]
+        defaults: Iterable[_Header] = _DEFAULTS
+        if not present.isdisjoint(_DEFAULT_NAMES):
+            defaults = [default for default in _DEFAULTS if default[0] not in present]
+        return [*given, *ours, *defaults]
+
+    def _own_headers(self) -> list[_Header]:
+        """Return what every answer says of its request."""
         kept = self._scope["state"]
-        ours = {"x-request-id": self.request_id, **self.trace.fields(), **kept.get("fields", {})}
-        if stages := kept.get("stages"):
-            ours["server-timing"] = server_timing(stages)
+        ours = [(_REQUEST_ID, self.request_id.encode()), *self.trace.fields()]
+        for name, value in kept.get("fields", {}).items():
+            ours.append((name.lower().encode(), value.encode("latin-1")))
+        if (stages := kept.get("stages")) and stages.images:
+            ours.append((b"server-timing", server_timing(stages.seconds()).encode()))
         if self._state.leaving:
             # So that no client finds its idle connection closed as it sends the next request.
-            ours["connection"] = "close"
-        raw = {name.lower().encode(): value.encode("latin-1") for name, value in ours.items()}
-        headers = [(name, value) for name, value in given if name not in raw]
-        present = {name for name, _ in headers}
-        headers += raw.items()
-        headers += (default for default in _DEFAULTS if default[0] not in present)
-        return headers
+            ours.append((b"connection", b"close"))
+        return ours
 
     async def answer(self, error: Exception) -> None:
         """Answer with a problem, where the answer has not begun."""
@@ -143,7 +153,8 @@ class _Exchange:
         method, route = self._scope["method"], self._route()
         self._state.metrics.count_request(route, method, status, seconds)
         if self._state.tracer is not None:
-            spans = self._scope["state"].get("spans", ())
+            stages: RequestStages | None = self._scope["state"].get("stages")
+            spans = stages.spans() if stages else ()
             ending = EndedRequest(route, method, int(status), self._started, ended, spans)
             self._state.tracer.record(self.trace, ending)
         self._log.info(
@@ -161,6 +172,14 @@ class _Exchange:
     def _route(self) -> str:
         """Return the template of the route that matched, never the path that was asked for."""
         return getattr(self._scope.get("route"), "path", UNMATCHED)
+
+
+def _request_id(headers: Iterable[_Header]) -> str:
+    """Return the identifier that a client gave its request, or one of ours."""
+    for name, value in headers:
+        if name == _REQUEST_ID:
+            return value.decode() if _SOUND_ID.fullmatch(value) else identifier()
+    return identifier()
 
 
 async def _nothing_more() -> Message:

@@ -14,9 +14,6 @@ class BatchObserver(Protocol):
     def batch_failed(self, size: int) -> None:
         """Learn that a batch of so many images failed; one of several images is then run again."""
 
-    def job_waited(self, seconds: float) -> None:
-        """Learn how long an image that now has its logits had waited before they were computed."""
-
 
 class Unobserved:
     """The observer for whoever wants none."""
@@ -25,7 +22,4 @@ class Unobserved:
         """Ignore it."""
 
     def batch_failed(self, size: int) -> None:
-        """Ignore it."""
-
-    def job_waited(self, seconds: float) -> None:
         """Ignore it."""

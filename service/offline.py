@@ -16,6 +16,8 @@ from service.labelling import label
 from service.problems import problem_of
 from service.schemas import LabelQuery, LabelsAnswer, Problem
 from service.settings import Settings
+from service.sharing import Evidence
+from service.stages import Timeline
 
 OFFLINE: Final = "-"
 """The request identifier of a problem that no request had."""
@@ -36,11 +38,11 @@ def label_paths(
 def _label(
     path: Path, classifier: Classifier, query: LabelQuery, settings: Settings
 ) -> LabelsAnswer | Problem:
-    started = time.perf_counter()
+    started = time.monotonic()
     asked = label_request(query, classifier.manifest)
     try:
         data = _read(path, settings.max_upload_bytes)
-        read_seconds = time.perf_counter() - started
+        read_seconds = time.monotonic() - started
         labelled = label_alone(classifier, data, asked, max_pixels=settings.max_pixels)
     except RotuloError as error:
         return problem_of(error, query.lang, OFFLINE)
@@ -64,15 +66,10 @@ def label_alone(
     pixels = to_pixels(decoded.image, manifest.input)
     ready = time.monotonic()
     (logits,) = classifier.run(pixels[None])
+    times = Timeline(started, started, ready, ready, time.monotonic())
     return LabelledImage(
-        labelling=label(logits, manifest, top_k=asked.top_k, min_score=asked.min_score),
-        evidence=logits,
-        width=decoded.width,
-        height=decoded.height,
-        media_type=decoded.media_type,
-        decode_seconds=ready - started,
-        queue_seconds=0.0,
-        inference_seconds=time.monotonic() - ready,
+        label(logits, manifest, top_k=asked.top_k, min_score=asked.min_score),
+        Evidence(logits, decoded.width, decoded.height, decoded.media_type, times),
     )
 
 

@@ -6,8 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
-from typing import Final, ParamSpec, TypeVar
+from typing import Final, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from service.evidence_cache import EvidenceCache
 from service.giving_way import give_way
 from service.metrics import Metrics
 from service.settings import Settings
-from service.stages import StageSpan
+from service.stages import Timeline
 from service.threads import WatchedThreads
 from service.turns import Turns
 
@@ -29,21 +28,17 @@ STUCK_RUNS: Final = 20
 """A run may take so many times what the largest batch was measured to take."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What a model said about one image, ``[evidence_size]``; its size in pixels, its stages.
+class Evidence(NamedTuple):
+    """What a model said about one image, ``[evidence_size]``; its upright size, its times.
 
-    ``spans`` are by the clock of ``time.monotonic()``, and the seconds those of each stage.
+    The media type of pixels that came as such is empty.
     """
 
     logits: NDArray[np.float32]
     width: int
     height: int
     media_type: str
-    decode_seconds: float
-    queue_seconds: float
-    inference_seconds: float
-    spans: tuple[StageSpan, ...]
+    times: Timeline
 
     @property
     def nbytes(self) -> int:
@@ -156,10 +151,6 @@ class ModelQueue:
     def batch_failed(self, size: int) -> None:
         """Pass it on."""
         self._metrics.batch_failed(size)
-
-    def job_waited(self, seconds: float) -> None:
-        """Pass it on."""
-        self._metrics.job_waited(seconds)
 
     def leave(self) -> None:
         """Count no more: the model is gone, and nothing waits for it."""

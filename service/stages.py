@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from starlette.requests import Request
 
-if TYPE_CHECKING:
-    from service.labeller import LabelledImage
 
-
-@dataclass(frozen=True, slots=True)
-class StageSpan:
+class StageSpan(NamedTuple):
     """One stage of one image, by the clock of ``time.monotonic()``."""
 
     name: str
@@ -22,24 +16,66 @@ class StageSpan:
     ended: float
 
 
-def keep_stages(
-    request: Request, images: Sequence[LabelledImage], *, started: float, read_seconds: float
-) -> None:
-    """Keep the stages of a request's images; ``started`` is a ``time.perf_counter()``.
+class Timeline(NamedTuple):
+    """When one image came to each of its stages, by the clock of ``time.monotonic()``.
 
-    The images of one request go side by side, so its time in a stage is the longest of theirs.
+    It waits twice: for a thread that decodes it, and for one that runs the model.
     """
-    began = time.monotonic() - (time.perf_counter() - started)
-    request.state.spans = (
-        StageSpan("read", began, began + read_seconds),
-        *(span for image in images for span in image.spans),
-    )
-    each = [image.stages(read_seconds) for image in images]
-    request.state.stages = {
-        name: max(stages[name] for stages in each) for name in (each[0] if each else ())
-    }
+
+    submitted: float
+    decoding: float
+    decoded: float
+    running: float
+    ended: float
+
+    def seconds(self, read_seconds: float) -> dict[str, float]:
+        """Return the seconds of each stage by its name, with those that the upload took."""
+        return {
+            "read": read_seconds,
+            "decode": self.decoded - self.decoding,
+            "queue": self.decoding - self.submitted + self.running - self.decoded,
+            "inference": self.ended - self.running,
+        }
+
+    def spans(self) -> tuple[StageSpan, ...]:
+        """Return the stages as they followed each other, without those that took no time."""
+        each = (
+            StageSpan("queue", self.submitted, self.decoding),
+            StageSpan("decode", self.decoding, self.decoded),
+            StageSpan("queue", self.decoded, self.running),
+            StageSpan("inference", self.running, self.ended),
+        )
+        return tuple(span for span in each if span.ended > span.started)
 
 
-def server_timing(stages: Mapping[str, float]) -> str:
+class RequestStages(NamedTuple):
+    """The stages of one request's images, its upload first; they go side by side."""
+
+    started: float
+    read_seconds: float
+    images: Sequence[Timeline]
+
+    def seconds(self) -> Mapping[str, float]:
+        """Return the seconds of each stage: the longest of its images'; nothing where it has none.
+
+        ``started`` and the images' times are of one clock.
+        """
+        each = [image.seconds(self.read_seconds) for image in self.images]
+        if len(each) == 1:
+            return each[0]
+        return {name: max(one[name] for one in each) for name in (each[0] if each else ())}
+
+    def spans(self) -> tuple[StageSpan, ...]:
+        """Return the stages of all images behind that of the upload."""
+        read = StageSpan("read", self.started, self.started + self.read_seconds)
+        return (read, *(span for image in self.images for span in image.spans()))
+
+
+def keep_stages(request: Request, stages: RequestStages) -> None:
+    """Keep a request's stages for its answer's headers, and for its trace."""
+    request.scope["state"]["stages"] = stages
+
+
+def server_timing(seconds: Mapping[str, float]) -> str:
     """Return the header's value (https://www.w3.org/TR/server-timing/), in milliseconds."""
-    return ", ".join(f"{name};dur={seconds * 1000:.3f}" for name, seconds in stages.items())
+    return ", ".join([f"{name};dur={taken * 1000:.3f}" for name, taken in seconds.items()])

@@ -7,15 +7,13 @@ our part of it, so that whoever has an answer finds its log line and its spans.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
-
-from starlette.datastructures import Headers
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from service.identifiers import identifier
 
-TRACEPARENT: Final = "traceparent"
-TRACESTATE: Final = "tracestate"
+TRACEPARENT: Final = b"traceparent"
+TRACESTATE: Final = b"tracestate"
 
 _PARENT: Final = re.compile(
     r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-"
@@ -27,8 +25,7 @@ _FIRST_VERSION: Final = "00"
 _SAMPLED: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
-class TraceContext:
+class TraceContext(NamedTuple):
     """A trace (32 hexadecimal digits), our span in it (16), the caller's, and what is passed on."""
 
     trace_id: str
@@ -37,21 +34,27 @@ class TraceContext:
     sampled: bool
     state: str
 
-    def fields(self) -> dict[str, str]:
+    def fields(self) -> list[tuple[bytes, bytes]]:
         """Return the headers that name it."""
         flags = _SAMPLED if self.sampled else 0
-        named = {TRACEPARENT: f"{_FIRST_VERSION}-{self.trace_id}-{self.span_id}-{flags:02x}"}
-        return named | ({TRACESTATE: self.state} if self.state else {})
+        parent = f"{_FIRST_VERSION}-{self.trace_id}-{self.span_id}-{flags:02x}"
+        named = [(TRACEPARENT, parent.encode())]
+        if self.state:
+            named.append((TRACESTATE, self.state.encode()))
+        return named
 
 
-def trace_of(headers: Headers, *, sample: bool) -> TraceContext:
-    """Return the trace that a request names; ``sample`` says whether a new one is recorded."""
+def trace_of(headers: Sequence[tuple[bytes, bytes]], *, sample: bool) -> TraceContext:
+    """Return the trace that a request names; ``sample`` says whether a new one is recorded.
+
+    Its headers are an ASGI scope's, with names in lower case.
+    """
     span_id = identifier(8)
-    given = headers.getlist(TRACEPARENT)
-    found = _PARENT.fullmatch(given[0]) if len(given) == 1 else None
+    given = [value for name, value in headers if name == TRACEPARENT]
+    found = _PARENT.fullmatch(given[0].decode("latin-1")) if len(given) == 1 else None
     if found is None or not _is_sound(found):
         return TraceContext(identifier(16), span_id, None, sample, "")
-    state = ",".join(headers.getlist(TRACESTATE))
+    state = b",".join([value for name, value in headers if name == TRACESTATE]).decode("latin-1")
     return TraceContext(
         trace_id=found["trace"],
         span_id=span_id,

@@ -162,7 +162,6 @@ class Ledger:
 
     ran: list[int] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)
-    waited: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
     def batch_ran(self, size: int, seconds: float) -> None:
@@ -171,9 +170,6 @@ class Ledger:
 
     def batch_failed(self, size: int) -> None:
         self.failed.append(size)
-
-    def job_waited(self, seconds: float) -> None:
-        self.waited.append(seconds)
 
 
 class Stage:
@@ -192,6 +188,7 @@ class Stage:
             observer=self.ledger,
             executor=self.executor,
         )
+        self.batcher.clock = self.loop.time
         self.complaints: list[dict[str, Any]] = []
         self.loop.set_exception_handler(lambda _loop, context: self.complaints.append(context))
 

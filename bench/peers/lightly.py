@@ -18,7 +18,8 @@ from bench.results import LightLoad
 from service.bundles import Bundle
 
 SHARE: Final = 0.1
-WARM_UP_SECONDS: Final = 0.5
+WARM_UP_SECONDS: Final = 2.0
+"""Until a session for lone images is there, which is built beside the first of them."""
 FEWEST: Final = 20
 """Arrivals a round, at least about so many."""
 

@@ -23,7 +23,7 @@ from service.inference_v2.wire import HEADER_LENGTH, InferRequest
 from service.labeller import Labeller, LabelRequest
 from service.presence import ClientPresence
 from service.settings import Settings
-from service.stages import keep_stages
+from service.stages import RequestStages, keep_stages
 from service.state import state_of
 from service.uploads import read_body
 from service.wording import Wording
@@ -49,18 +49,18 @@ async def infer(request: Request, labeller: Labeller) -> Response:
         RotuloError: as ``read_inference``, ``wanted_outputs`` and ``Labeller.label``.
         ClientLeft: the connection closed before the end.
     """
-    state, started = state_of(request), time.perf_counter()
+    state, started = state_of(request), time.monotonic()
     settings, manifest = state.settings, labeller.manifest
     if request.headers.get("content-encoding", "identity") != "identity":
         raise UnsupportedMediaType
     header_bytes = _header_bytes(request)
     caller = partial(state.access.caller, request.scope)
     labeller.ensure_place(caller)
-    with labeller.held(), state.admission.upload(settings.max_batch_bytes) as upload:
+    with labeller, state.admission.upload(settings.max_batch_bytes) as upload:
         if header_bytes is None:
             upload.max_bytes = min(upload.max_bytes, settings.max_upload_bytes)
         body = await read_body(request, upload, settings.upload_timeout_seconds)
-        read_seconds = time.perf_counter() - started
+        read_seconds = time.monotonic() - started
         if not body:
             raise EmptyBody
         async with ClientPresence(request):
@@ -75,16 +75,18 @@ async def infer(request: Request, labeller: Labeller) -> Response:
                 labeller.label(image, _BEST, deadline=deadline, caller=caller)
                 for image in inference.images
             )
+    stages = RequestStages(started, read_seconds, [image.evidence.times for image in labelled])
     for image in labelled:
-        state.metrics.count_image(manifest, image.labelling, image.stages(read_seconds))
-    keep_stages(request, labelled, started=started, read_seconds=read_seconds)
+        seconds = image.evidence.times.seconds(read_seconds)
+        state.metrics.count_image(manifest, image.labelling, seconds)
+    keep_stages(request, stages)
     request.state.log = {
         "images": len(labelled),
         "labelled": [
             log_facts(image, manifest, with_label=settings.log_labels) for image in labelled
         ],
     }
-    evidence = np.stack([image.evidence for image in labelled])
+    evidence = np.stack([image.evidence.logits for image in labelled])
     return answer(evidence, manifest, inference.request, wanted)
 
 

@@ -12,6 +12,7 @@ import onnxruntime
 from service.errors import BundleError
 from service.providers.arena import use_shared_arena
 from service.providers.attempts import CPU
+from service.providers.enlarging import graph_of
 from service.providers.onnx_file import operators
 from service.providers.optimised import OptimisedGraph, optimise
 from service.providers.parity import ROUNDED, AnswersDiffer, prove_one_by_one
@@ -20,6 +21,8 @@ from service.providers.signature import check_signature
 from service.providers.spreading import SpreadRunner
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from service.bundles import Bundle
 
 _LOG: Final = logging.getLogger(__name__)
@@ -47,7 +50,8 @@ class CpuGraph:
         self._shared: OptimisedGraph | None = None
         if not self.in_8_bits:
             try:
-                self._shared = optimise(bundle.model_path)
+                with graph_of(bundle.model_path) as graph:
+                    self._shared = optimise(graph)
             except Exception as error:  # noqa: BLE001  # ONNX Runtime's errors have no public base
                 _LOG.info(_NOT_SHARED, error)
 
@@ -69,7 +73,7 @@ class CpuGraph:
         runner = self._runner(options)
         if not self.in_8_bits:
             return runner, runner
-        as_written = self._runner(partial(options, integer_kernels=False))
+        as_written = self._runner(partial(options, integer_kernels=False), as_written=True)
         manifest = self._bundle.manifest
         try:
             prove_one_by_one(runner, as_written, manifest.input, within=ROUNDED)
@@ -83,9 +87,11 @@ class CpuGraph:
             return as_written, as_written
         return runner, as_written
 
-    def _runner(self, options: _Options) -> Runner:
+    def _runner(self, options: _Options, *, as_written: bool = False) -> Runner:
         try:
-            session = self._session(options)
+            session = (
+                _open(self._bundle.model_path, options) if as_written else self._session(options)
+            )
         except Exception as error:
             message = (
                 f"{self._bundle.model_path} cannot be loaded by ONNX Runtime; "
@@ -103,9 +109,12 @@ class CpuGraph:
                 # Weights of a branch within the graph, for one, are not among those of the graph.
                 _LOG.info(_NOT_SHARED, error)
                 self._shared = None
-        return onnxruntime.InferenceSession(
-            self._bundle.model_path, options(), providers=[CPU], enable_fallback=0
-        )
+        with graph_of(self._bundle.model_path) as graph:
+            return _open(graph, options)
+
+
+def _open(model: Path, options: _Options) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(model, options(), providers=[CPU], enable_fallback=0)
 
 
 def _cpu_options(

@@ -9,8 +9,6 @@ in the memory once.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,6 +16,7 @@ import onnxruntime
 
 from service.providers.attempts import CPU
 from service.providers.onnx_file import ExternalTensor, external_tensors
+from service.providers.unnamed_file import are_there, path_of, unnamed_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,17 +60,17 @@ def optimise(path: Path) -> OptimisedGraph | None:
     """Return a file's graph as it is on this processor, or None where that cannot be shared.
 
     It can on Linux, where what is written down needs no folder, and with weights of common kinds.
-    Raises what ONNX Runtime raises where the file is no graph, and what the system does where it
+    Raises what ONNX Runtime raises where it is no graph, and what the system does where it
     allows no such file.
     """
-    if not hasattr(os, "memfd_create"):
+    if not are_there():
         return None
-    with _unnamed_file("graph") as graph, _unnamed_file("weights") as weights:
+    with unnamed_file("graph") as graph, unnamed_file("weights") as weights:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS
         options.intra_op_num_threads = 1
         options.enable_cpu_mem_arena = False
-        options.optimized_model_filepath = f"/proc/self/fd/{graph}"
+        options.optimized_model_filepath = path_of(graph)
         for entry, value in (("file_name", weights), ("min_size_in_bytes", _LEAST_BYTES)):
             options.add_session_config_entry(
                 f"session.optimized_model_external_initializers_{entry}", str(value)
@@ -86,16 +85,6 @@ def optimise(path: Path) -> OptimisedGraph | None:
         with open(weights, "rb", closefd=False) as file:
             file.readinto(content.data)
     return OptimisedGraph(written, {tensor.name: _value(tensor, content) for tensor in tensors})
-
-
-@contextmanager
-def _unnamed_file(name: str) -> Iterator[int]:
-    """Open a file that lies in the memory, and is gone when it is closed."""
-    descriptor = os.memfd_create(name)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _aligned(size: int) -> NDArray[np.uint8]:

@@ -52,7 +52,7 @@ async def answer_explanation(
     settings, manifest = state.settings, labeller.manifest
     wanted = class_of(query.label, manifest)
     room = settings.max_upload_bytes + FORM_OVERHEAD_BYTES
-    with labeller.held(), state.admission.upload(room) as upload:
+    with labeller, state.admission.upload(room) as upload:
         image = await read_image(request, upload, upload_limits(settings, max_files=1))
         async with ClientPresence(request):
             explanation = await state.explainer.explain(

@@ -7,8 +7,9 @@ from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic_core import to_json
 
-from service.answers import label_request, labels_answer, log_facts
+from service.answers import label_request, labels_fields, log_facts, timing_ms
 from service.batch import label_files
 from service.deadlines import TAKES_DEADLINE, deadline_of
 from service.errors import (
@@ -35,7 +36,7 @@ from service.multipart import FORM_OVERHEAD_BYTES
 from service.openapi import many_images_body, one_image_body, problems
 from service.presence import ClientPresence
 from service.schemas import BatchAnswer, LabelQuery, LabelsAnswer
-from service.stages import keep_stages
+from service.stages import RequestStages, keep_stages
 from service.state import state_of
 from service.uploads import read_image, upload_limits
 
@@ -114,27 +115,26 @@ async def answer_images(request: Request, query: LabelQuery, labeller: Labeller)
 
 async def answer_image(request: Request, query: LabelQuery, labeller: Labeller) -> Response:
     """Label the one image of a request with a model that was just looked up."""
-    state, started = state_of(request), time.perf_counter()
+    state, started = state_of(request), time.monotonic()
     settings = state.settings
     asked = label_request(query, labeller.manifest)
     room = settings.max_upload_bytes + FORM_OVERHEAD_BYTES
     caller = partial(state.access.caller, request.scope)
     labeller.ensure_place(caller)
-    with labeller.held(), state.admission.upload(room) as upload:
+    with labeller, state.admission.upload(room) as upload:
         image = [await read_image(request, upload, upload_limits(settings, max_files=1))]
-        read_seconds = time.perf_counter() - started
+        read_seconds = time.monotonic() - started
         async with ClientPresence(request):
             # Handed over for good, so that its bytes go once it is decoded.
             labelled = await labeller.label(
                 image.pop(), asked, deadline=deadline_of(request), caller=caller
             )
-    answer = labels_answer(
-        labelled, labeller.manifest, query.lang, started=started, read_seconds=read_seconds
-    )
-    state.metrics.count_image(labeller.manifest, labelled.labelling, labelled.stages(read_seconds))
-    keep_stages(request, [labelled], started=started, read_seconds=read_seconds)
-    request.state.log = {
-        **log_facts(labelled, labeller.manifest, with_label=settings.log_labels),
-        "timing_ms": answer.timing_ms.model_dump(),
-    }
-    return Response(answer.model_dump_json(), media_type="application/json")
+    times, manifest = labelled.evidence.times, labeller.manifest
+    seconds = times.seconds(read_seconds)
+    state.metrics.count_image(manifest, labelled.labelling, seconds)
+    keep_stages(request, RequestStages(started, read_seconds, [times]))
+    timing = timing_ms(seconds, started)
+    facts = log_facts(labelled, manifest, with_label=settings.log_labels)
+    request.scope["state"]["log"] = {**facts, "timing_ms": timing}
+    fields = labels_fields(labelled, manifest, query.lang, timing)
+    return Response(to_json(fields), media_type="application/json")

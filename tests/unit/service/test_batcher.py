@@ -95,9 +95,8 @@ def test_an_outcome_says_where_its_time_went(stage: Stage) -> None:
     (task,) = stage.arrive(1)
     stage.finish(seconds=1.5)
     stage.finish(seconds=0.5)
-    assert task.result().queue_seconds == 1.5
-    assert task.result().inference_seconds == 0.5
-    assert stage.ledger.waited == [0.0, 1.5]
+    outcome = task.result()
+    assert (outcome.begun, outcome.ended) == (1.5, 2.0)
     assert stage.ledger.seconds == [1.5, 0.5]
 
 
@@ -139,7 +138,6 @@ def test_a_job_whose_deadline_comes_while_it_runs_ends_then(stage: Stage) -> Non
     stage.advance(5.0)
     assert isinstance(running.exception(), DeadlineExceeded)
     stage.finish()
-    assert stage.ledger.waited == []
 
 
 def test_a_caller_who_leaves_frees_his_place_and_never_runs(stage: Stage) -> None:
@@ -178,7 +176,6 @@ def test_a_caller_who_leaves_while_his_batch_runs_harms_nobody(stage: Stage) -> 
     stage.finish()
     assert leaving.cancelled()
     assert staying.result().logits[0] == 2
-    assert len(stage.ledger.waited) == 2
 
 
 def test_one_bad_image_alone_gets_the_error(stage: Stage) -> None:
