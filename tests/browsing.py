@@ -40,6 +40,17 @@ OVER = """() => {
 """Holds a file over the page, as the browser's own event says it."""
 
 
+COUNTED = """() => {
+  const plain = window.fetch;
+  let turn = 0;
+  window.fetch = (address, options = {}) => {
+    if (!String(address).includes("/v1/labels")) return plain(address, options);
+    return plain(address, { ...options, headers: { ...options.headers, "X-Turn": String(turn++) } });
+  };
+}"""
+"""Numbers what the page sends to be labelled, from nought."""
+
+
 def choose(page: Page, *files: FilePayload) -> None:
     """Give files to the page's form."""
     page.locator("#files").set_input_files(list(files))
@@ -51,11 +62,15 @@ def submit(page: Page) -> None:
 
 
 def decide(page: Page, *decisions: str) -> None:
-    """Have the service's next answers say these decisions as images are sent, the last for all."""
-    left = list(decisions)
+    """Have the service's answers say these decisions in the page's own order, the last for all.
+
+    Images that are sent at once may arrive in any order, so each says which turn it had.
+    """
+    page.evaluate(COUNTED)
 
     def change(route: Route) -> None:
-        decision = left.pop(0) if len(left) > 1 else left[0]
+        turn = int(route.request.headers["x-turn"])
+        decision = decisions[min(turn, len(decisions) - 1)]
         answer = route.fetch()
         route.fulfill(response=answer, json=answer.json() | {"decision": decision})
 

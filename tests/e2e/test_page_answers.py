@@ -205,8 +205,7 @@ def test_why_waits_while_others_are_explained_to(visitor: Visitor) -> None:
 def test_the_csv_opens_in_a_chilean_spreadsheet_and_runs_nothing_there(visitor: Visitor) -> None:
     page = visitor.open()
     decide(page, "review", "abstain")
-    label(page, drawn("barco", FORMULA), done=1)  # decisions go by the order of the answers
-    label(page, drawn("avion"), BROKEN, done=2)
+    label(page, drawn("barco", FORMULA), drawn("avion"), BROKEN, done=2)
     correct(page, FORMULA, "gato", '+1; "dijo"')
     content = downloaded(page, "CSV para planilla")
     assert content.startswith(b"\xef\xbb\xbf")
