@@ -52,16 +52,14 @@ def labels_fields(
     """Return the fields of a ``LabelsAnswer``, which are sound without being validated."""
     said, seen = labelled.labelling, labelled.evidence
     labels = manifest.labels
-    scored = zip(said.class_indices, said.scores, strict=True)
-    if lang == "en":
-        named = [(labels[index].id, labels[index].en, score) for index, score in scored]
-    else:
-        named = [(labels[index].id, labels[index].es, score) for index, score in scored]
     return {
         "id": identifier(),
         "model": _ref(manifest),
         "decision": said.decision.value,
-        "labels": [{"id": id_, "name": name, "score": score} for id_, name, score in named],
+        "labels": [
+            {"id": labels[index].id, "name": getattr(labels[index], lang), "score": score}
+            for index, score in zip(said.class_indices, said.scores, strict=True)
+        ],
         "image": {"width": seen.width, "height": seen.height, "media_type": seen.media_type},
         "timing_ms": timing,
     }

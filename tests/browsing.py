@@ -45,7 +45,8 @@ COUNTED = """() => {
   let turn = 0;
   window.fetch = (address, options = {}) => {
     if (!String(address).includes("/v1/labels")) return plain(address, options);
-    return plain(address, { ...options, headers: { ...options.headers, "X-Turn": String(turn++) } });
+    const headers = { ...options.headers, "X-Turn": String(turn++) };
+    return plain(address, { ...options, headers });
   };
 }"""
 """Numbers what the page sends to be labelled, from nought."""

@@ -109,8 +109,15 @@ class CpuGraph:
                 # Weights of a branch within the graph, for one, are not among those of the graph.
                 _LOG.info(_NOT_SHARED, error)
                 self._shared = None
-        with graph_of(self._bundle.model_path) as graph:
-            return _open(graph, options)
+        written = self._bundle.model_path
+        with graph_of(written) as graph:
+            try:
+                return _open(graph, options)
+            except Exception as error:  # ONNX Runtime's errors have no public base
+                if graph == written:
+                    raise
+                _LOG.warning("enlargements stay as they are written: %s", error)
+        return _open(written, options)
 
 
 def _open(model: Path, options: _Options) -> onnxruntime.InferenceSession:

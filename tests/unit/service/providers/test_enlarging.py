@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from service.bundles import load_bundle
+from service.providers import cpu
 from service.providers.enlarging import graph_of, with_products
 from service.providers.signature import INPUT_NAME
 from service.settings import SHIPPED_BUNDLES
@@ -240,6 +243,21 @@ def test_without_files_in_memory_a_file_is_read_as_it_is(monkeypatch: pytest.Mon
     for path in SHIPPED:
         with graph_of(path) as graph:
             assert graph == path
+
+
+def test_a_graph_with_products_that_is_refused_leaves_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = tmp_path / "model.onnx"
+    refused.write_bytes(b"no model")
+    monkeypatch.setattr(cpu, "graph_of", lambda _: nullcontext(refused))
+    bundle = load_bundle(SHIPPED[0].parent)
+    pixels = noise(2, bundle.manifest.input.height, bundle.manifest.input.width)
+    with caplog.at_level(logging.WARNING, logger="service"):
+        runner, _ = cpu.CpuGraph(bundle).runners(1)
+    assert "enlargements stay as they are written" in caplog.text
+    for found, expected in zip(runner.run(pixels), run(str(SHIPPED[0]), pixels), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_files_in_memory_are_closed() -> None:
