@@ -34,6 +34,11 @@ _RUN_SECONDS: Final = 0.04
 """How long a run of several images should take on the CPU. What a run costs besides its images, a
 millisecond or so, is then hardly seen; more images would take more memory and answer later."""
 
+_SLOW_SECONDS: Final = 0.0045
+_SLOW_IMAGES: Final = 4
+"""Images of a run where one takes so long, at most: seven were no faster than four, and took 40 MB
+more."""
+
 _OPENVINO_IMAGES: Final = 8
 """Images of a run on OpenVINO: as fast each as in larger ones, and others come meanwhile."""
 
@@ -134,7 +139,8 @@ class OnnxClassifier:
 
         The CPU has little to prepare, and one image and two show what it says: the first run of
         many takes a tenth longer than later ones, and would be waited for at every start. A run
-        takes as long as its images do there, so it has no more than fit in ``_RUN_SECONDS``.
+        takes as long as its images do there, so it has no more than fit in ``_RUN_SECONDS``, and
+        few where each is slow, since a network that takes long takes much memory for each too.
         OpenVINO compiles for each size, up to a tenth of a second, and gains nothing by more than
         a few images. Others compile something for each bucket of batch sizes, and gain by large
         ones.
@@ -148,7 +154,10 @@ class OnnxClassifier:
             return
         sizes = [size for size in (1, _FEWEST, 1) if size <= max_batch]
         each = min(self._timed(size) / size for size in sizes)
-        self.images_per_run = min(max_batch, max(_FEWEST, int(_RUN_SECONDS / each)))
+        fit = max(_FEWEST, int(_RUN_SECONDS / each))
+        if each >= _SLOW_SECONDS:
+            fit = min(fit, _SLOW_IMAGES)
+        self.images_per_run = min(max_batch, fit)
         _LOG.info("up to %d images a run, at %.1f ms each", self.images_per_run, 1e3 * each)
 
     def _timed(self, size: int) -> float:
