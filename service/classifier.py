@@ -36,8 +36,8 @@ millisecond or so, is then hardly seen; more images would take more memory and a
 
 _SLOW_SECONDS: Final = 0.0045
 _SLOW_IMAGES: Final = 4
-"""Images of a run where one takes so long, at most: seven were no faster than four, and took 40 MB
-more."""
+"""Images of a run at most where each takes ``_SLOW_SECONDS`` or longer: more were no faster, and
+took 40 MB more."""
 
 _OPENVINO_IMAGES: Final = 8
 """Images of a run on OpenVINO: as fast each as in larger ones, and others come meanwhile."""

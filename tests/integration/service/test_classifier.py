@@ -112,6 +112,10 @@ def test_warm_up_runs_what_has_something_to_prepare(
     [
         ("cpu", 0.003, 64, 13),
         ("cpu", 0.003, 8, 8),
+        ("cpu", 0.0044, 16, 9),
+        ("cpu", 0.0055, 16, 4),
+        ("cpu", 0.0055, 3, 3),
+        ("cpu", 0.011, 16, 3),
         ("cpu", 0.02, 16, 2),
         ("cpu", 0.09, 16, 2),
         ("cpu", 0.09, 1, 1),
@@ -119,7 +123,20 @@ def test_warm_up_runs_what_has_something_to_prepare(
         ("openvino", 0.09, 3, 3),
         ("cuda", 0.09, 16, 16),
     ],
-    ids=["small", "bound", "large", "slow", "one", "openvino", "few", "other"],
+    ids=[
+        "small",
+        "bound",
+        "not-slow",
+        "slow",
+        "slow-bound",
+        "slower",
+        "large",
+        "larger",
+        "one",
+        "openvino",
+        "few",
+        "other",
+    ],
 )
 def test_a_run_on_the_cpu_has_as_many_images_as_fit_in_its_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
