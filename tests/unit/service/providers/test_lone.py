@@ -26,6 +26,9 @@ class Clock:
     def perf_counter(self) -> float:
         return self.now
 
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
@@ -133,6 +136,21 @@ def test_several_cores_that_are_no_faster_are_left(
             lone.widen(partial(Named, WIDE, clock, *times), IMAGE).join(RESCUE_SECONDS)
         assert who(lone, 1) == who_runs
     assert "9.5 ms on several cores, 10.0 ms on one" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("slow_runs", "one_core", "who_runs"),
+    [(6, 0.010, WIDE), (12, 0.010, WIDE), (18, 0.010, NARROW), (6, 0.0009, NARROW)],
+    ids=["a-start", "a-long-one", "always", "too-short-to-gain"],
+)
+def test_what_starts_beside_it_does_not_cost_it_several_cores_for_good(
+    slow_runs: int, one_core: float, who_runs: int, clock: Clock
+) -> None:
+    """Another process has the cores at first, and later it has not."""
+    lone = LoneRunner(Named(NARROW, clock, one_core))
+    wide = Named(WIDE, clock, *(slow_runs * [2 * one_core]), 0.5 * one_core)
+    lone.widen(lambda: wide, IMAGE).join(RESCUE_SECONDS)
+    assert who(lone, 1) == who_runs
 
 
 @pytest.mark.parametrize("ends", [True, False])
