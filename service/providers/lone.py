@@ -28,12 +28,12 @@ runs of a small network gain little by more threads."""
 
 _TRIALS: Final = 6
 
-_PAUSES: Final = (0.5, 1.0)
-"""Seconds after which several cores are tried again that were no faster: another process that
-starts at the same time has them for about as long."""
+_PAUSES: Final = (0.0, 0.5, 1.0)
+"""Seconds before several cores are tried, and tried again where they were no faster: another
+process that starts at the same time has them for about as long."""
 
 _SHORT_SECONDS: Final = 0.001
-"""Of a run that takes less too little can be gained to try again."""
+"""Of a run that takes less, too little can be gained to try again."""
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -77,17 +77,18 @@ class LoneRunner:
 
     def _widen(self, build: Callable[[], Runner], sample: Batch) -> None:
         give_way()  # the session's own threads inherit it
-        with giving_back():
-            try:
+        try:
+            with giving_back():
                 wide = build()
-                narrow_seconds, wide_seconds = self._compare(wide, sample)
-            except Exception:  # noqa: BLE001  # whatever it is, images are labelled without it
-                _LOG.exception("no second session for lone images; they take longer")
-                return
-            if _worth(narrow_seconds, wide_seconds):
-                self._wide = wide
-                return
-            del wide  # before memory goes back
+            narrow_seconds, wide_seconds = self._compare(wide, sample)
+        except Exception:  # noqa: BLE001  # whatever it is, images are labelled without it
+            _LOG.exception("no second session for lone images; they take longer")
+            return
+        if _worth(narrow_seconds, wide_seconds):
+            self._wide = wide
+            return
+        with giving_back():
+            del wide
         _LOG.info(
             "no second session for lone images: %.1f ms on several cores, %.1f ms on one",
             1e3 * wide_seconds,
@@ -96,14 +97,13 @@ class LoneRunner:
 
     def _compare(self, wide: Runner, sample: Batch) -> list[float]:
         """Return the seconds of a run on one core and on several, as ``fastest_runs``."""
-        runners = (self._narrow, wide)
-        narrow_seconds, wide_seconds = fastest_runs(runners, sample, self._others)
+        seconds: list[float] = []
         for pause in _PAUSES:
-            if narrow_seconds < _SHORT_SECONDS or _worth(narrow_seconds, wide_seconds):
-                break
             time.sleep(pause)
-            narrow_seconds, wide_seconds = fastest_runs(runners, sample, self._others)
-        return [narrow_seconds, wide_seconds]
+            seconds = fastest_runs((self._narrow, wide), sample, self._others)
+            if seconds[0] < _SHORT_SECONDS or _worth(*seconds):
+                break
+        return seconds
 
 
 def _worth(narrow_seconds: float, wide_seconds: float) -> bool:
