@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -121,20 +122,26 @@ class Network(_Record):
     light: LightLoad | None = None
     growth: Growth | None = None
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Return which network it is, and where it was measured."""
+        return self.name, self.conditions.machine
+
     def chart(self, name: str) -> str:
         """Return the file name of one of its charts."""
-        return f"serving-{self.name.replace('/', '-')}-{name}.svg"
+        words = re.findall(r"[a-z0-9_]+", " ".join(self.place).lower())
+        return f"serving-{'-'.join(words)}-{name}.svg"
 
 
 class Serving(_Record):
-    """What was measured with each network, by name."""
+    """What was measured with each network, by name and machine."""
 
     networks: tuple[Network, ...] = ()
 
     def including(self, network: Network) -> Serving:
-        """Return this with one network's measurements in the place of its earlier ones."""
-        others = [one for one in self.networks if one.name != network.name]
-        return Serving(networks=tuple(sorted((*others, network), key=lambda one: one.name)))
+        """Return this with one network's measurements in the place of earlier ones there."""
+        others = [one for one in self.networks if one.place != network.place]
+        return Serving(networks=tuple(sorted((*others, network), key=lambda one: one.place)))
 
     @classmethod
     def read(cls, path: Path) -> Serving:

@@ -72,11 +72,11 @@ def _section(network: Network) -> Iterator[str]:
     conditions = network.conditions
     yield from (
         "",
-        f"## {network.name}, {network.precision}",
+        f"## {network.name}, {network.precision}, on {conditions.machine}",
         "",
         (
             f"{network.recipe} (`{network.sha256[:12]}…`); {conditions.taken}, commit "
-            f"`{conditions.commit}`, {conditions.cores} cores ({conditions.machine}), Python "
+            f"`{conditions.commit}`, {conditions.cores} cores, Python "
             f"{conditions.python}, ONNX Runtime {conditions.onnxruntime}; {conditions.rounds} "
             f"{'round' if conditions.rounds == 1 else 'rounds'} of {conditions.seconds} s a load "
             f"(L twice that); load average {conditions.load_average:.1f} at the end."

@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     openvino_precision: Precision = Field(
         "auto",
         description="What OpenVINO computes in: `f32`, `bf16`, `f16`, or `auto`: bfloat16 where "
-        "the processor has AMX, float32 elsewhere.",
+        "the processor multiplies it (AMX, AVX-512 BF16), float32 elsewhere.",
     )
     inference_threads: int = Field(
         0,

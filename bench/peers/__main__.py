@@ -5,7 +5,8 @@
     python -m bench.peers --openvino .venv-openvino/bin/python     ours on OpenVINO beside all
     python -m bench.peers --quick          everything once, a second each: to see that it works
 
-Each network's section of `bench/serving.json` is written anew, and the page from all of them.
+Each network's section of this machine in `bench/serving.json` is written anew, and the page from
+all of them.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from bench.untrained import untrained_bundle
 from service.bundles import Bundle, find_bundles, load_bundle
 from service.classifier import OnnxClassifier
 from service.cores import usable_cores
+from service.processor import cpu_flags
 from service.settings import SHIPPED_BUNDLES
 from training.processor import processor
 
@@ -157,13 +159,20 @@ def _of_kind(plan: Plan, kind: str) -> Pictures | None:
     return next((one for one in plan.pictures if one.kind.name == kind), None)
 
 
+def _widest() -> str:
+    """Return the widest arithmetic that the processor has: its name alone tells little."""
+    there = cpu_flags()
+    named = (("amx_tile", "AMX"), ("avx512f", "AVX-512"), ("avx2", "AVX2"))
+    return next((name for flag, name in named if there[flag]), platform.machine())
+
+
 def _conditions(rounds: int, seconds: int) -> Conditions:
     described = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     commit = subprocess.run(described, cwd=ROOT, capture_output=True, text=True, check=True)
     return Conditions(
         taken=datetime.now(UTC).date().isoformat(),
         commit=commit.stdout.strip(),
-        machine=f"{platform.machine()}, {processor().rpartition(',')[0]}",
+        machine=f"{processor().rpartition(',')[0]}, {_widest()}",
         cores=usable_cores(),
         python=platform.python_version(),
         onnxruntime=onnxruntime.__version__,

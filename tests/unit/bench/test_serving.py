@@ -148,11 +148,17 @@ def test_growth_is_told_against_its_first_step() -> None:
     assert "**100 images a second**" in page
 
 
-def test_a_network_that_is_measured_again_takes_its_own_place() -> None:
-    other = measured().model_copy(update={"name": "another/1"})
-    both = Serving().including(measured()).including(other)
-    again = measured().model_copy(update={"recipe": "newer"})
-    assert [one.recipe for one in both.including(again).networks] == ["airbench94", "newer"]
+def test_a_network_that_is_measured_again_there_takes_its_own_place() -> None:
+    first = measured()
+    elsewhere = first.conditions.model_copy(update={"machine": "another"})
+    others = (first.model_copy(update={"name": "another/1"}),
+              first.model_copy(update={"conditions": elsewhere}))  # fmt: skip
+    kept = Serving().including(first)
+    for other in others:
+        kept = kept.including(other)
+    again = kept.including(first.model_copy(update={"recipe": "newer"}))
+    assert len(again.networks) == len({one.chart("peers") for one in again.networks}) == 3
+    assert [one.place for one in again.networks if one.recipe == "newer"] == [first.place]
 
 
 def test_the_command_writes_page_and_charts_twice_the_same(tmp_path: Path) -> None:
@@ -165,7 +171,7 @@ def test_the_command_writes_page_and_charts_twice_the_same(tmp_path: Path) -> No
         assert done.exit_code == 0, done.output
         written.append({file.name: file.read_bytes() for file in sorted(tmp_path.iterdir())})
     assert written[0] == written[1]
-    assert {"serving-cifar10-1-peers.svg", "serving-cifar10-1-latency.svg"} <= written[0].keys()
+    assert {measured().chart("peers"), measured().chart("latency")} <= written[0].keys()
 
 
 def test_the_page_is_what_its_figures_give() -> None:

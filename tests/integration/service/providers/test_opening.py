@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from service.bundles import Bundle
 from service.classifier import OnnxClassifier
 from service.errors import BundleError, ProviderUnavailable
+from service.processor import FLAGS
 from service.providers.attempts import OBSTACLES
 from service.providers.cuda import cuda_obstacle, unloadable_library
 from service.providers.lone import LoneRunner
@@ -156,10 +157,11 @@ def test_a_file_that_is_exchanged_after_its_first_session_changes_no_answer(tmp_
     )
 
 
-@pytest.fixture(params=[True, False], ids=["with AMX", "without AMX"])
-def with_amx(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+@pytest.fixture(params=[True, False], ids=["with bfloat16", "without bfloat16"])
+def with_bfloat16(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     there: bool = request.param
-    monkeypatch.setattr("service.providers.openvino.cpu_flags", lambda: {"amx_bf16": there})
+    flags = dict.fromkeys(FLAGS, there)
+    monkeypatch.setattr("service.providers.openvino.cpu_flags", lambda: flags)
     return there
 
 
@@ -170,7 +172,7 @@ def test_a_provider_that_says_something_else_is_left_for_the_cpu_with_the_reason
     accelerated: Sessions,
     caplog: pytest.LogCaptureFixture,
     difference: float,
-    with_amx: bool,  # noqa: FBT001  # a fixture
+    with_bfloat16: bool,  # noqa: FBT001  # a fixture
 ) -> None:
     wheel(OPENVINO_WHEEL)
     bundle = write_bundle(tmp_path)
@@ -179,7 +181,7 @@ def test_a_provider_that_says_something_else_is_left_for_the_cpu_with_the_reason
         classifier = OnnxClassifier(bundle, provider="auto")
     assert classifier.provider == "cpu"
     assert "OpenVINO in f32: it gives another best label than the CPU on" in caplog.text
-    assert ("OpenVINO in bf16: it gives another best label" in caplog.text) is with_amx
+    assert ("OpenVINO in bf16: it gives another best label" in caplog.text) is with_bfloat16
     assert np.isfinite(classifier.run(noise(2))).all()
     with pytest.raises(ProviderUnavailable, match="OpenVINO was asked for and cannot work here"):
         OnnxClassifier(bundle, provider="openvino")

@@ -17,8 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from service.bundles import Bundle, find_bundles, load_bundle
 from service.classifier import OnnxClassifier
-from service.processor import cpu_flags
-from service.providers.openvino import EXECUTION_PROVIDER, openvino_options
+from service.providers.openvino import EXECUTION_PROVIDER, openvino_options, precisions
 from service.providers.options import Precision, ProviderOptions
 from service.providers.parity import EXACT, ROUNDED, pictures
 from service.settings import SHIPPED_BUNDLES
@@ -113,8 +112,8 @@ def test_a_graph_that_openvino_gets_wrong_is_left_to_the_cpu(tmp_path: Path) -> 
     np.testing.assert_allclose(taken.run(batch), cpu, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.skipif(not cpu_flags()["amx_bf16"], reason="this processor has no AMX")
-def test_what_ships_runs_in_bfloat16_where_the_processor_has_amx() -> None:
+@pytest.mark.skipif("bf16" not in precisions("auto"), reason="this processor has no bfloat16")
+def test_what_ships_runs_in_bfloat16_where_the_processor_has_it() -> None:
     bundle = find_bundles(SHIPPED_BUNDLES)[-1]
     ours = OnnxClassifier(bundle, provider="auto")
     assert ours.provider == "openvino"

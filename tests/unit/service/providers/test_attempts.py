@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.contract import Filter, InputSpec, Resize
+from service.processor import FLAGS
 from service.providers import openvino
 from service.providers.attempts import accelerators, attempts_of
 from service.providers.options import Precision, Provider, ProviderOptions, runs_at_once
@@ -84,21 +85,22 @@ def test_tensorrt_without_a_folder_keeps_nothing() -> None:
 @pytest.mark.parametrize(
     ("precision", "flags", "hints", "bounds"),
     [
-        ("auto", {"amx_bf16": True}, ["bf16", "f32"], [COARSE, EXACT]),
-        ("auto", {"amx_bf16": False}, ["f32"], [EXACT]),
-        ("f32", {"amx_bf16": True}, ["f32"], [EXACT]),
-        ("bf16", {"amx_bf16": False}, ["bf16"], [COARSE]),
-        ("f16", {"amx_bf16": True}, ["f16"], [ROUNDED]),
+        ("auto", {"amx_bf16"}, ["bf16", "f32"], [COARSE, EXACT]),
+        ("auto", {"avx512_bf16"}, ["bf16", "f32"], [COARSE, EXACT]),
+        ("auto", {"avx512f", "avx512_vnni"}, ["f32"], [EXACT]),
+        ("f32", {"amx_bf16", "avx512_bf16"}, ["f32"], [EXACT]),
+        ("bf16", set(), ["bf16"], [COARSE]),
+        ("f16", {"amx_bf16"}, ["f16"], [ROUNDED]),
     ],
 )
 def test_openvino_rounds_where_that_is_fast_and_gives_way_to_float32(
     precision: Precision,
-    flags: dict[str, bool],
+    flags: set[str],
     hints: list[str],
     bounds: list[float],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(openvino, "cpu_flags", lambda: flags)
+    monkeypatch.setattr(openvino, "cpu_flags", lambda: {flag: flag in flags for flag in FLAGS})
     options = ProviderOptions(openvino_precision=precision, parallel_runs=3)
     found = attempts_of("openvino", options, SPEC, 2)
     plugins = [json.loads(attempt.asked[0][1]["load_config"])["CPU"] for attempt in found]
