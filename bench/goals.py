@@ -40,9 +40,18 @@ class Goal:
     remark: str = ""
 
 
-def goals(network: Network) -> list[Goal]:
-    """Return each goal for which something was measured."""
-    return [*_beside_peers(network), *_beside_limit(network), *_alone(network), *_cost(network)]
+def goals(network: Network, in_float32: Network | None = None) -> list[Goal]:
+    """Return each goal for which something was measured.
+
+    ``in_float32`` is the network that one in 8 bits was made of, measured on the same machine.
+    """
+    return [
+        *_beside_peers(network),
+        *_beside_float32(network, in_float32 or network),
+        *_beside_limit(network),
+        *_alone(network),
+        *_cost(network),
+    ]
 
 
 def find_load(
@@ -82,20 +91,29 @@ def _beside_peers(network: Network) -> Iterator[Goal]:
         best = best_peer(network, kind)
         if best:
             yield from _ratio(network, kind, best, wanted, "the best peer")
-    best = best_peer(network, "S")
-    fast = rate(find_load(network, ACCELERATED, "raw", "S", BUSY["S"]))
-    if best and fast and network.precision == "float32":
-        yield Goal(
-            "S at 32 connections on OpenVINO, against the best peer in float32",
-            f"≥ {ACCELERATED_OVER_BEST} ×",
-            f"{fast / best[1]:.2f} ×",
-            fast / best[1] >= ACCELERATED_OVER_BEST,
-            f"{fast:.0f}/s, {best[0]} {best[1]:.0f}/s",
-        )
     naive = rate(find_load(network, NAIVE, None, "M", BUSY["M"]))
     if naive and network.precision == "float32":
         naive_title = "two FastAPI workers"
         yield from _ratio(network, "M", (naive_title, naive), OVER_NAIVE, naive_title)
+
+
+def _beside_float32(network: Network, in_float32: Network) -> Iterator[Goal]:
+    """Compare what is faster than float32 on the CPU with the best peer that has just that."""
+    best = best_peer(in_float32, "S")
+    if best is None or in_float32.precision != "float32":
+        return
+    ways = [("on OpenVINO", ACCELERATED)]
+    if network.precision == "int8":
+        ways.append(("in 8 bits on the CPU", OURS))
+    for way, server in ways:
+        if fast := rate(find_load(network, server, "raw", "S", BUSY["S"])):
+            yield Goal(
+                f"S at {BUSY['S']} connections {way}, against the best peer in float32",
+                f"≥ {ACCELERATED_OVER_BEST} ×",
+                f"{fast / best[1]:.2f} ×",
+                fast / best[1] >= ACCELERATED_OVER_BEST,
+                f"{fast:.0f}/s, {best[0]} {best[1]:.0f}/s",
+            )
 
 
 def _ratio(

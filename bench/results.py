@@ -143,6 +143,12 @@ class Serving(_Record):
         others = [one for one in self.networks if one.place != network.place]
         return Serving(networks=tuple(sorted((*others, network), key=lambda one: one.place)))
 
+    def in_float32(self, network: Network) -> Network | None:
+        """Return what one in 8 bits was made of, as `export.int8` names them, on its machine."""
+        name, machine = network.place
+        wanted = (name.replace("-int8/", "/"), machine)
+        return next((one for one in self.networks if one.place == wanted), None)
+
     @classmethod
     def read(cls, path: Path) -> Serving:
         """Return what a file holds, nothing where there is none."""

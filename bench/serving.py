@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from bench.goals import BUSY, goals
+from bench.goals import BUSY, Goal, goals
 from bench.needs import paragraph, replica_of
 from bench.results import Growth, Loaded, Network, Point, Serving
 
@@ -64,11 +64,11 @@ def rendered(found: Serving) -> str:
     """Return the page."""
     lines = ["# Serving, beside others", "", COMMANDS, "", METHOD]
     for network in found.networks:
-        lines += _section(network)
+        lines += _section(network, found.in_float32(network))
     return "\n".join(lines) + "\n"
 
 
-def _section(network: Network) -> Iterator[str]:
+def _section(network: Network, in_float32: Network | None) -> Iterator[str]:
     conditions = network.conditions
     yield from (
         "",
@@ -84,7 +84,7 @@ def _section(network: Network) -> Iterator[str]:
         "",
     )
     yield from _charts(network)
-    yield from _goals(network)
+    yield from _goals(goals(network, in_float32))
     for picture in network.pictures:
         yield from (
             (
@@ -108,10 +108,10 @@ def _charts(network: Network) -> Iterator[str]:
             yield from (f"![{words}](../docs/images/{network.chart(name)})", "")
 
 
-def _goals(network: Network) -> Iterator[str]:
+def _goals(found: Sequence[Goal]) -> Iterator[str]:
     rows = [
         (goal.what, goal.bound, goal.measured, "yes" if goal.met else "**no**", goal.remark)
-        for goal in goals(network)
+        for goal in found
     ]
     yield from ("### Goals", "")
     yield from _table(("Goal", "Bound", "Measured", "Met", "From"), rows)

@@ -102,6 +102,20 @@ def test_int8_asks_for_no_more_than_the_best_peer() -> None:
     assert "M at 32 connections, against two FastAPI workers" not in whole
 
 
+def test_8_bits_are_held_against_the_best_peer_in_float32_on_the_same_machine() -> None:
+    in_8_bits = measured(precision="int8").model_copy(update={"name": "cifar10-int8/1"})
+    elsewhere = in_8_bits.conditions.model_copy(update={"machine": "another"})
+    alone = in_8_bits.model_copy(update={"conditions": elsewhere})
+    kept = Serving(networks=(measured(), in_8_bits, alone))
+    told = {goal.what: goal.measured for goal in goals(in_8_bits, kept.in_float32(in_8_bits))}
+    assert told["S at 32 connections on OpenVINO, against the best peer in float32"] == "2.60 ×"
+    assert told["S at 32 connections in 8 bits on the CPU, against the best peer in float32"] == (
+        "0.90 ×"
+    )
+    assert kept.in_float32(alone) is None
+    assert not [goal for goal in goals(alone) if "in float32" in goal.what]
+
+
 def test_batching_may_cost_a_tenth_when_there_is_little_to_do() -> None:
     def with_light(batching: float) -> Network:
         light = LightLoad(rate=9, n=100, batching_ms=batching, single_ms=20)
