@@ -30,20 +30,20 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger(__name__)
 
-_RUN_SECONDS: Final = 0.04
-"""How long a run of several images should take on the CPU. What a run costs besides its images, a
-millisecond or so, is then hardly seen; more images would take more memory and answer later."""
+_RUN_SECONDS: Final = 0.018
+"""How long a run of several images should take on the CPU. What a run costs besides its images,
+some 0.3 ms, is then hardly seen; more images were no faster, and each takes memory."""
 
-_SLOW_SECONDS: Final = 0.0045
-_SLOW_IMAGES: Final = 4
-"""Images of a run at most where each takes ``_SLOW_SECONDS`` or longer: more were no faster, and
-took 40 MB more."""
+_FEW: Final = 4
+"""Images of a run that takes longer than that, up to ``_LONG_SECONDS``: they share the reading of
+the weights."""
+
+_LONG_SECONDS: Final = 0.04
+_FEWEST: Final = 2
+"""Images of a run that takes even longer."""
 
 _OPENVINO_IMAGES: Final = 8
 """Images of a run on OpenVINO: as fast each as in larger ones, and others come meanwhile."""
-
-_FEWEST: Final = 2
-"""Images of a run all the same, where they may be: they share the reading of the weights."""
 
 
 class Classifier(Protocol):
@@ -139,8 +139,7 @@ class OnnxClassifier:
 
         The CPU has little to prepare, and one image and two show what it says: the first run of
         many takes a tenth longer than later ones, and would be waited for at every start. A run
-        takes as long as its images do there, so it has no more than fit in ``_RUN_SECONDS``, and
-        few where each is slow, since a network that takes long takes much memory for each too.
+        takes as long as its images do there, and so it has no more than fit in ``_RUN_SECONDS``.
         OpenVINO compiles for each size, up to a tenth of a second, and gains nothing by more than
         a few images. Others compile something for each bucket of batch sizes, and gain by large
         ones.
@@ -154,10 +153,8 @@ class OnnxClassifier:
             return
         sizes = [size for size in (1, _FEWEST, 1) if size <= max_batch]
         each = min(self._timed(size) / size for size in sizes)
-        fit = max(_FEWEST, int(_RUN_SECONDS / each))
-        if each >= _SLOW_SECONDS:
-            fit = min(fit, _SLOW_IMAGES)
-        self.images_per_run = min(max_batch, fit)
+        fit = min(max(_FEW, int(_RUN_SECONDS / each)), int(_LONG_SECONDS / each))
+        self.images_per_run = min(max_batch, max(_FEWEST, fit))
         _LOG.info("up to %d images a run, at %.1f ms each", self.images_per_run, 1e3 * each)
 
     def _timed(self, size: int) -> float:

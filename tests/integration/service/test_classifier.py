@@ -110,9 +110,9 @@ def test_warm_up_runs_what_has_something_to_prepare(
 @pytest.mark.parametrize(
     ("provider", "each", "asked", "settled"),
     [
-        ("cpu", 0.003, 64, 13),
-        ("cpu", 0.003, 8, 8),
-        ("cpu", 0.0044, 16, 9),
+        ("cpu", 0.001, 64, 18),
+        ("cpu", 0.001, 16, 16),
+        ("cpu", 0.0022, 16, 8),
         ("cpu", 0.0055, 16, 4),
         ("cpu", 0.0055, 3, 3),
         ("cpu", 0.011, 16, 3),
@@ -126,7 +126,7 @@ def test_warm_up_runs_what_has_something_to_prepare(
     ids=[
         "small",
         "bound",
-        "not-slow",
+        "middling",
         "slow",
         "slow-bound",
         "slower",
