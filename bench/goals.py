@@ -91,6 +91,10 @@ def _beside_peers(network: Network) -> Iterator[Goal]:
         best = best_peer(network, kind)
         if best:
             yield from _ratio(network, kind, best, wanted, "the best peer")
+    best = best_peer(network, "M")
+    if best and network.precision == "float32":  # S has a bound of its own there
+        wanted = OVER_BEST["float32"]["M"]
+        yield from _ratio(network, "M", best, wanted, "the best peer", ACCELERATED)
     naive = rate(find_load(network, NAIVE, None, "M", BUSY["M"]))
     if naive and network.precision == "float32":
         naive_title = "two FastAPI workers"
@@ -117,18 +121,24 @@ def _beside_float32(network: Network, in_float32: Network) -> Iterator[Goal]:
 
 
 def _ratio(
-    network: Network, kind: str, peer: tuple[str, float], wanted: float, name: str
+    network: Network,
+    kind: str,
+    peer: tuple[str, float],
+    wanted: float,
+    name: str,
+    server: str = OURS,
 ) -> Iterator[Goal]:
-    ours = rate(find_load(network, OURS, "raw", kind, BUSY[kind]))
+    ours = rate(find_load(network, server, "raw", kind, BUSY[kind]))
     if ours is None:
         return
     title, theirs = peer
-    limit = limit_rate(network, kind)
+    limit = limit_rate(network, kind)  # of the CPU
     remark = f"{title} {theirs:.0f}/s"
-    if limit is not None:
+    if limit is not None and server == OURS:
         remark += f"; the in-process limit is {limit / theirs:.2f} ×"
+    way = "" if server == OURS else " on OpenVINO"
     yield Goal(
-        f"{kind} at {BUSY[kind]} connections, against {name}",
+        f"{kind} at {BUSY[kind]} connections{way}, against {name}",
         f"≥ {wanted:.1f} ×",
         f"{ours / theirs:.2f} ×",
         ours / theirs >= wanted,
