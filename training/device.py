@@ -10,6 +10,7 @@ from training.processor import processor
 
 # The first GPU generation with bfloat16 tensor cores is Ampere.
 BFLOAT16_CAPABILITY = (8, 0)
+BFLOAT16_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
 
 
 def precision(cpu_flags: frozenset[str], capabilities: list[tuple[int, int]]) -> str:
@@ -20,7 +21,7 @@ def precision(cpu_flags: frozenset[str], capabilities: list[tuple[int, int]]) ->
         capabilities: the compute capability of each visible GPU; empty without any.
     """
     slowest = min(capabilities, default=None)
-    bfloat16 = slowest >= BFLOAT16_CAPABILITY if slowest else "amx_bf16" in cpu_flags
+    bfloat16 = slowest >= BFLOAT16_CAPABILITY if slowest else bool(BFLOAT16_FLAGS & cpu_flags)
     return "mixed_bfloat16" if bfloat16 else "float32"
 
 

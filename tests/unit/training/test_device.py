@@ -7,13 +7,15 @@ import pytest
 from training.device import cpu_flags, describe, detect_precision, precision
 
 AMX = frozenset({"avx2", "avx512f", "amx_bf16", "amx_tile"})
-PLAIN = frozenset({"avx2"})
+AVX512 = frozenset({"avx2", "avx512f", "avx512_bf16"})
+PLAIN = frozenset({"avx2", "avx512f", "avx512_vnni"})
 
 
 @pytest.mark.parametrize(
     ("flags", "capabilities", "expected"),
     [
         pytest.param(AMX, [], "mixed_bfloat16", id="cpu-with-amx"),
+        pytest.param(AVX512, [], "mixed_bfloat16", id="cpu-with-avx512-bf16"),
         pytest.param(PLAIN, [], "float32", id="cpu-without"),
         pytest.param(frozenset(), [], "float32", id="unknown-cpu"),
         pytest.param(PLAIN, [(8, 0)], "mixed_bfloat16", id="ampere"),
