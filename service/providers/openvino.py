@@ -13,7 +13,7 @@ from service.providers.options import Precision
 EXECUTION_PROVIDER: Final = "OpenVINOExecutionProvider"
 
 _BFLOAT16: Final = ("amx_bf16", "avx512_bf16")
-"""What a processor multiplies bfloat16 by, two to three times as fast as float32."""
+"""What a processor multiplies bfloat16 by, up to three times as fast as float32."""
 
 
 def openvino_obstacle() -> str | None:
