@@ -91,10 +91,8 @@ def _beside_peers(network: Network) -> Iterator[Goal]:
         best = best_peer(network, kind)
         if best:
             yield from _ratio(network, kind, best, wanted, "the best peer")
-    best = best_peer(network, "M")
-    if best and network.precision == "float32":  # S has a bound of its own there
-        wanted = OVER_BEST["float32"]["M"]
-        yield from _ratio(network, "M", best, wanted, "the best peer", ACCELERATED)
+        if best and kind == "M":  # S has a bound of its own there
+            yield from _ratio(network, kind, best, wanted, "the best peer", ACCELERATED)
     naive = rate(find_load(network, NAIVE, None, "M", BUSY["M"]))
     if naive and network.precision == "float32":
         naive_title = "two FastAPI workers"
@@ -106,18 +104,9 @@ def _beside_float32(network: Network, in_float32: Network) -> Iterator[Goal]:
     best = best_peer(in_float32, "S")
     if best is None or in_float32.precision != "float32":
         return
-    ways = [("on OpenVINO", ACCELERATED)]
-    if network.precision == "int8":
-        ways.append(("in 8 bits on the CPU", OURS))
-    for way, server in ways:
-        if fast := rate(find_load(network, server, "raw", "S", BUSY["S"])):
-            yield Goal(
-                f"S at {BUSY['S']} connections {way}, against the best peer in float32",
-                f"≥ {ACCELERATED_OVER_BEST} ×",
-                f"{fast / best[1]:.2f} ×",
-                fast / best[1] >= ACCELERATED_OVER_BEST,
-                f"{fast:.0f}/s, {best[0]} {best[1]:.0f}/s",
-            )
+    for server in (ACCELERATED, OURS) if network.precision == "int8" else (ACCELERATED,):
+        name = "the best peer in float32"
+        yield from _ratio(network, "S", best, ACCELERATED_OVER_BEST, name, server)
 
 
 def _ratio(

@@ -139,7 +139,8 @@ class OnnxClassifier:
 
         The CPU has little to prepare, and one image and two show what it says: the first run of
         many takes a tenth longer than later ones, and would be waited for at every start. A run
-        takes as long as its images do there, and so it has no more than fit in ``_RUN_SECONDS``.
+        takes as long as its images do there, and so it has no more than fit in ``_RUN_SECONDS``,
+        or a few.
         OpenVINO compiles for each size, up to a tenth of a second, and gains nothing by more than
         a few images. Others compile something for each bucket of batch sizes, and gain by large
         ones.

@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -159,11 +160,10 @@ def _of_kind(plan: Plan, kind: str) -> Pictures | None:
     return next((one for one in plan.pictures if one.kind.name == kind), None)
 
 
-def _widest() -> str:
-    """Return the widest arithmetic that the processor has: its name alone tells little."""
-    there = cpu_flags()
+def widest(flags: Mapping[str, bool]) -> str:
+    """Return the widest arithmetic of a processor with these flags: its name alone tells little."""
     named = (("amx_tile", "AMX"), ("avx512f", "AVX-512"), ("avx2", "AVX2"))
-    return next((name for flag, name in named if there[flag]), platform.machine())
+    return next((name for flag, name in named if flags[flag]), platform.machine())
 
 
 def _conditions(rounds: int, seconds: int) -> Conditions:
@@ -172,7 +172,7 @@ def _conditions(rounds: int, seconds: int) -> Conditions:
     return Conditions(
         taken=datetime.now(UTC).date().isoformat(),
         commit=commit.stdout.strip(),
-        machine=f"{processor().rpartition(',')[0]}, {_widest()}",
+        machine=f"{processor().rpartition(',')[0]}, {widest(cpu_flags())}",
         cores=usable_cores(),
         python=platform.python_version(),
         onnxruntime=onnxruntime.__version__,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from typer.testing import CliRunner
 
 from bench.goals import best_peer, goals
 from bench.needs import Replica, needs, paragraph
+from bench.peers.__main__ import widest
 from bench.results import Growth, LightLoad, Network, Point, Serving
 from bench.serving import IMAGES, PAGE, RESULTS, app, rendered
+from service.processor import FLAGS
 
 ROUNDS = 3
 
@@ -110,9 +113,7 @@ def test_8_bits_are_held_against_the_best_peer_in_float32_on_the_same_machine() 
     kept = Serving(networks=(measured(), in_8_bits, alone))
     told = {goal.what: goal.measured for goal in goals(in_8_bits, kept.in_float32(in_8_bits))}
     assert told["S at 32 connections on OpenVINO, against the best peer in float32"] == "2.60 ×"
-    assert told["S at 32 connections in 8 bits on the CPU, against the best peer in float32"] == (
-        "0.90 ×"
-    )
+    assert told["S at 32 connections, against the best peer in float32"] == "0.90 ×"
     assert kept.in_float32(alone) is None
     assert not [goal for goal in goals(alone) if "in float32" in goal.what]
 
@@ -174,6 +175,19 @@ def test_a_network_that_is_measured_again_there_takes_its_own_place() -> None:
     again = kept.including(first.model_copy(update={"recipe": "newer"}))
     assert len(again.networks) == len({one.chart("peers") for one in again.networks}) == 3
     assert [one.place for one in again.networks if one.recipe == "newer"] == [first.place]
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({"avx2", "avx512f", "amx_tile"}, "AMX"),
+        ({"avx2", "avx512f"}, "AVX-512"),
+        ({"avx2"}, "AVX2"),
+        (set(), platform.machine()),
+    ],
+)
+def test_a_machine_is_told_by_its_widest_arithmetic(flags: set[str], expected: str) -> None:
+    assert widest({flag: flag in flags for flag in FLAGS}) == expected
 
 
 def test_the_command_writes_page_and_charts_twice_the_same(tmp_path: Path) -> None:
