@@ -34,7 +34,7 @@ _RUN_SECONDS: Final = 0.018
 """How long a run of several images should take on the CPU. What a run costs besides its images,
 some 0.3 ms, is then hardly seen; more images were no faster, and each takes memory."""
 
-_FEW: Final = 4
+_FEW: Final = 3
 """Images of a run that takes longer than that, up to ``_LONG_SECONDS``: they share the reading of
 the weights."""
 

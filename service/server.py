@@ -19,6 +19,7 @@ from service.access import check_exposure
 from service.app import create_app
 from service.errors import StartupError
 from service.logs import configure_logging
+from service.memory import share_heap
 from service.protocol import RESERVED_CONNECTIONS, BoundedProtocol
 from service.settings import Settings, flag
 from service.state import ServiceState
@@ -88,6 +89,7 @@ class Server(uvicorn.Server):
 
 def serve(settings: Settings) -> int:
     """Serve until told to stop; return the exit code, 1 when the service could not start."""
+    share_heap()
     configure_logging(settings)
     sys.setswitchinterval(SWITCH_SECONDS)
     failures: list[Exception] = []

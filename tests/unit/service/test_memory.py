@@ -10,7 +10,7 @@ from pathlib import Path
 SMALL, LARGE, BYTES = 16 * 1024, 1024 * 1024, 128 * 1024 * 1024
 
 PRELUDE = f"""
-from service.memory import giving_back
+from service.memory import giving_back, share_heap
 from tests.unit.service.test_memory import resident_bytes
 
 bytearray(16 * {LARGE})  # glibc then keeps blocks up to this size for the next
@@ -25,8 +25,8 @@ def resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def given_back(code: str) -> int:
-    """Return the bytes that a fresh interpreter says that some code gave back."""
+def printed(code: str) -> int:
+    """Return the number that some code prints in a fresh interpreter."""
     done = subprocess.run(
         [sys.executable, "-c", PRELUDE + code], check=True, capture_output=True, text=True
     )
@@ -42,7 +42,7 @@ with giving_back():
     before = resident_bytes()
 print(before - resident_bytes())
 """
-    assert given_back(code) > BYTES / 2
+    assert printed(code) > BYTES / 2
 
 
 def test_a_tensor_goes_back_at_once() -> None:
@@ -54,4 +54,40 @@ with giving_back():
     del blocks
     print(before - resident_bytes())
 """
-    assert given_back(code) > BYTES / 2
+    assert printed(code) > BYTES / 2
+
+
+def test_threads_share_one_heap() -> None:
+    """They are counted by what glibc itself tells of them (``malloc_info(3)``)."""
+    code = f"""
+import ctypes, sys, tempfile, threading
+
+libc = ctypes.CDLL(None)
+libc.fdopen.restype = ctypes.c_void_p
+
+def heaps():
+    with tempfile.TemporaryFile() as file:
+        stream = ctypes.c_void_p(libc.fdopen(file.fileno(), b"w"))
+        libc.malloc_info(0, stream)
+        libc.fflush(stream)
+        file.seek(0)
+        return file.read().count(b"<heap nr=")
+
+def work(together):
+    block = bytearray({SMALL})
+    together.wait()
+
+def at_once(threads):
+    together = threading.Barrier(threads)
+    each = [threading.Thread(target=work, args=[together]) for _ in range(threads)]
+    for thread in each:
+        thread.start()
+    for thread in each:
+        thread.join()
+    return heaps()
+
+share_heap()
+print(at_once(8))
+"""
+    assert printed(code) == 1
+    assert printed(code.replace("share_heap()", "")) > 1
