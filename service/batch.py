@@ -10,6 +10,7 @@ import structlog
 from starlette.requests import Request
 
 from service.answers import label_request, labels_answer, log_facts
+from service.containment import let_go
 from service.deadlines import deadline_of
 from service.errors import InternalError, Overloaded, RotuloError
 from service.labeller import LabelledImage, Labeller, LabelRequest
@@ -92,4 +93,5 @@ async def _label_or_fail(
         known = as_rotulo_error(error)
         if isinstance(known, InternalError):
             _log.error("file of a batch failed", exc_info=error)
+        let_go(error)
         return known

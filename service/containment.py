@@ -1,4 +1,4 @@
-"""What a thread may throw at the event loop: never what would end the loop, or wait for ever.
+"""What errors may do: never end the event loop, be waited for in vain, or keep an upload.
 
 asyncio lets SystemExit and KeyboardInterrupt pass through the task that awaits a thread and end
 the whole process, takes a CancelledError for the caller's own, and cannot carry a StopIteration at
@@ -31,3 +31,16 @@ def contained(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         raise
     except BaseException as error:
         raise InternalError from error
+
+
+def let_go(error: BaseException) -> None:
+    """Have an error that was answered forget the frames that it came through.
+
+    They hold what was uploaded, and often the error as well, which would keep both until the
+    garbage collector comes by.
+    """
+    each = [error]
+    for known in each:  # grows meanwhile
+        known.__traceback__ = None
+        behind = (known.__cause__, known.__context__)
+        each += [other for other in behind if other is not None and other not in each]

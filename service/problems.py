@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.containment import let_go
 from service.errors import (
     BadRequest,
     InternalError,
@@ -69,6 +70,7 @@ async def answer_problem(request: Request, exception: Exception) -> Response:
     if isinstance(error, InternalError):
         trace_id = request.state.trace.trace_id
         _log.error("request failed", request_id=request_id, trace_id=trace_id, exc_info=exception)
+    let_go(exception)
     state_of(request).metrics.count_rejection(error.slug)
     lang = language_of(request.scope)
     if speaks_v2(request.scope["path"].removeprefix(request.scope.get("root_path", ""))):
