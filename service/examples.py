@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import inspect
+import struct
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -166,6 +167,24 @@ _BINARY_HEAD: Final = InferRequest(
 ).model_dump_json(exclude_defaults=True)
 BINARY_INFERENCE: Final = _BINARY_HEAD.encode() + len(PNG).to_bytes(4, "little") + PNG
 """A whole body with its binary data after the JSON."""
+
+_BINARY_SAID: Final = InferResponse(
+    model_name="cifar10",
+    model_version="1",
+    outputs=(
+        OutputTensor(
+            name="probabilities",
+            datatype="FP32",
+            shape=(1, 10),
+            parameters={"binary_data_size": 40},
+        ),
+    ),
+).model_dump_json(exclude_none=True)
+BINARY_ANSWER_HEAD_BYTES: Final = len(_BINARY_SAID)
+BINARY_ANSWER: Final = _BINARY_SAID.encode() + struct.pack(
+    "<10f", 0.001, 0.001, 0.002, 0.0253, 0.001, 0.9641, 0.002, 0.0016, 0.001, 0.001
+)
+"""A whole answer of the same kind, and how much of it is JSON."""
 
 _V2_ANSWERS: Final[tuple[BaseModel, ...]] = (
     ServerMetadata(),

@@ -14,7 +14,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from service.errors import RotuloError
-from service.examples import BINARY_INFERENCE, EXAMPLES, PNG, example_problem
+from service.examples import (
+    BINARY_ANSWER,
+    BINARY_ANSWER_HEAD_BYTES,
+    BINARY_INFERENCE,
+    EXAMPLES,
+    PNG,
+    example_problem,
+)
 from service.guard import needed_scope
 from service.inference_v2.wire import HEADER_LENGTH, InferError, InferRequest
 from service.keys import KeyScope
@@ -44,17 +51,11 @@ _SERVERS: Final = (
 )
 _BINARY: Final = {"type": "string", "format": "binary"}
 JSON_TYPE: Final = "application/json"
+BYTES_TYPE: Final = "application/octet-stream"
 _IMAGE_EXAMPLE: Final = {
     "image": {
         "summary": "The bytes of an image, as they are in its file",
         "externalValue": f"data:image/png;base64,{base64.b64encode(PNG).decode()}",
-    }
-}
-_BINARY_INFERENCE: Final = {
-    "binary": {
-        "summary": "JSON of Inference-Header-Content-Length bytes, then the tensor's",
-        "externalValue": "data:application/octet-stream;base64,"
-        + base64.b64encode(BINARY_INFERENCE).decode(),
     }
 }
 _REQUEST_ID: Final = {
@@ -131,7 +132,33 @@ def _response(status: int, kinds: Iterable[type[RotuloError]]) -> dict[str, Any]
 def one_image_body() -> dict[str, Any]:
     """Return the request body of a route that takes one image, raw or in a form."""
     raw = {"schema": _BINARY, "examples": _IMAGE_EXAMPLE}
-    return _body({"image/*": raw, "application/octet-stream": raw}, "foto.jpg", file=_BINARY)
+    return _body({"image/*": raw, BYTES_TYPE: raw}, "foto.jpg", file=_BINARY)
+
+
+def _after_json(body: bytes) -> dict[str, Any]:
+    """Return what is said of a body with binary data after its JSON, of which one is shown."""
+    shown = {
+        "summary": "JSON of Inference-Header-Content-Length bytes, then the tensor's",
+        "externalValue": f"data:{BYTES_TYPE};base64,{base64.b64encode(body).decode()}",
+    }
+    return {"schema": _BINARY, "examples": {"binary": shown}}
+
+
+def inference_answer() -> dict[int | str, dict[str, Any]]:
+    """Return the answer of an inference besides its JSON: binary data, where that was asked for."""
+    return {
+        200: {
+            "description": "The outputs; with binary data after the JSON where that was asked for.",
+            "headers": {
+                HEADER_LENGTH: {
+                    "description": "Bytes of JSON before binary data; only where there is some.",
+                    "schema": {"type": "integer"},
+                    "example": BINARY_ANSWER_HEAD_BYTES,
+                }
+            },
+            "content": {BYTES_TYPE: _after_json(BINARY_ANSWER)},
+        }
+    }
 
 
 def inference_body() -> dict[str, Any]:
@@ -150,7 +177,7 @@ def inference_body() -> dict[str, Any]:
             "required": True,
             "content": {
                 JSON_TYPE: {"schema": {"$ref": "#/components/schemas/InferRequest"}},
-                "application/octet-stream": {"schema": _BINARY, "examples": _BINARY_INFERENCE},
+                BYTES_TYPE: _after_json(BINARY_INFERENCE),
             },
         },
     }

@@ -28,7 +28,6 @@ from service.inference_v2.errors import InvalidInference, TooManyImages
 from service.inference_v2.inference import infer
 from service.inference_v2.outputs import metadata
 from service.inference_v2.wire import (
-    HEADER_LENGTH,
     InferResponse,
     ModelMetadata,
     ModelReady,
@@ -36,7 +35,7 @@ from service.inference_v2.wire import (
     ServerMetadata,
     ServerReady,
 )
-from service.openapi import inference_body, inference_errors
+from service.openapi import inference_answer, inference_body, inference_errors
 from service.routes.health import check_alive
 from service.state import ServiceState, state_of
 
@@ -46,16 +45,7 @@ _OF_THE_SERVER: Final = inference_errors(InternalError)
 _OF_READINESS: Final = inference_errors(InternalError, NotReady)
 _OF_A_LOOK_UP: Final = inference_errors(UnknownModel, InternalError, NotReady)
 _OF_AN_INFERENCE: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "description": "The outputs; with binary data after the JSON where that was asked for.",
-        "headers": {
-            HEADER_LENGTH: {
-                "description": "Bytes of JSON before the binary data; only where there is some.",
-                "schema": {"type": "integer"},
-                "example": 210,
-            }
-        },
-    },
+    **inference_answer(),
     **inference_errors(
         InvalidInference,
         InvalidParameter,

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from service.app import create_app
 from service.errors import RotuloError
-from service.examples import EXAMPLES, PNG, example_error, example_problem
+from service.examples import (
+    BINARY_ANSWER,
+    BINARY_ANSWER_HEAD_BYTES,
+    EXAMPLES,
+    PNG,
+    example_error,
+    example_problem,
+)
 from service.i18n import LANGUAGES
 from service.images import decode_image
+from service.inference_v2.wire import HEADER_LENGTH, InferResponse
 from service.settings import Settings
 from tests.serving import Served, running
 
@@ -156,6 +166,29 @@ def test_every_body_has_an_example_that_fits_its_schema(document: dict[str, Any]
 
 def test_the_example_of_an_image_is_an_image() -> None:
     assert decode_image(PNG, max_pixels=64).image.size == (8, 8)
+
+
+@pytest.mark.parametrize("binary", [False, True])
+async def test_an_inference_answers_as_the_document_tells(
+    served: Served, document: dict[str, Any], *, binary: bool
+) -> None:
+    told = document["paths"]["/v2/models/{name}/infer"]["post"]["responses"]["200"]
+    image = {"name": "image", "datatype": "BYTES", "shape": [1]}
+    asked = {
+        "inputs": [{**image, "data": [base64.b64encode(PNG).decode()]}],
+        "outputs": [{"name": "probabilities", "parameters": {"binary_data": binary}}],
+    }
+    answer = await served.client.post("/v2/models/linear/infer", json=asked)
+    assert answer.headers["content-type"] in told["content"]
+    assert (HEADER_LENGTH.lower() in answer.headers) == binary
+    assert HEADER_LENGTH in told["headers"]
+
+
+def test_the_example_of_binary_data_parts_where_it_says() -> None:
+    head, data = BINARY_ANSWER[:BINARY_ANSWER_HEAD_BYTES], BINARY_ANSWER[BINARY_ANSWER_HEAD_BYTES:]
+    (output,) = InferResponse.model_validate_json(head).outputs
+    assert output.parameters == {"binary_data_size": len(data)}
+    assert np.frombuffer(data, "<f4").reshape(output.shape).sum() == pytest.approx(1)
 
 
 def test_no_example_is_without_its_schema(document: dict[str, Any]) -> None:
