@@ -47,13 +47,16 @@ def damaged_images(draw: st.DrawFn) -> bytes:
     return bytes(data[: draw(st.integers(0, len(data)))])
 
 
-def images() -> st.SearchStrategy[bytes]:
+@st.composite
+def images(draw: st.DrawFn) -> bytes:
     """Draw what may come where an image is asked for; every other one is whole."""
-    return st.one_of(
-        st.sampled_from(whole_images()),
-        st.sampled_from(whole_images()) | st.sampled_from(strange_files()),
-        damaged_images(),
-        st.sampled_from(whole_images()) | st.binary(max_size=64),
+    return draw(
+        st.one_of(
+            st.sampled_from(whole_images()),
+            st.sampled_from(whole_images()) | st.sampled_from(strange_files()),
+            damaged_images(),
+            st.sampled_from(whole_images()) | st.binary(max_size=64),
+        )
     )
 
 

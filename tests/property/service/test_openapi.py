@@ -164,7 +164,10 @@ def check(case: Case[Any], answer: httpx.Response) -> None:
     if answer.status_code >= 500:
         assert answer.status_code in TOO_LATE
         assert DEADLINE in case.headers
-    case.validate_response(answer, checks=CHECKS)
+    # What Schemathesis takes for other than a file is the bytes of one in a form, with its own end.
+    in_batch = case.operation.path.endswith("/labels/batch")
+    checks = [each for each in CHECKS if not (in_batch and each is negative_data_rejection)]
+    case.validate_response(answer, checks=checks)
     response = case.operation.definition.raw["responses"][str(answer.status_code)]
     if answer.headers["content-type"] == PROBLEM:
         told = answer.json()
