@@ -95,8 +95,9 @@ def _beside_peers(network: Network) -> Iterator[Goal]:
             yield from _ratio(network, kind, best, wanted, "the best peer", ACCELERATED)
     naive = rate(find_load(network, NAIVE, None, "M", BUSY["M"]))
     if naive and network.precision == "float32":
-        naive_title = "two FastAPI workers"
-        yield from _ratio(network, "M", (naive_title, naive), OVER_NAIVE, naive_title)
+        title = "two FastAPI workers"
+        for server in (OURS, ACCELERATED):
+            yield from _ratio(network, "M", (title, naive), OVER_NAIVE, title, server)
 
 
 def _beside_float32(network: Network, in_float32: Network) -> Iterator[Goal]:
