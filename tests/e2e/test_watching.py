@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
@@ -96,9 +97,10 @@ def watched(
         prometheus.wait_for(f"sum(rotulo_images_total) == {2 * (PICTURES + 3)}")
         for reason in ("overloaded", "unsupported-image"):
             prometheus.wait_for(f'job_reason:rotulo_rejections:rate10m{{reason="{reason}"}}')
+        settled = time.time()
         for rule in RULES:
-            if rule.record:
-                prometheus.wait_for(rule.record)
+            if rule.record:  # of what is here now, and not of half the traffic
+                prometheus.wait_for(f"timestamp({rule.record}) > {settled}")
         yield prometheus
 
 
