@@ -25,13 +25,14 @@ from typing import Annotated, Final
 import onnxruntime
 import typer
 
+from bench.goals import OURS
 from bench.growth import Ground, measure_growth
 from bench.load import require_wrk
 from bench.peers.environments import ROOT
 from bench.peers.lightly import light_load
 from bench.peers.pictures import KINDS, Pictures, clear_pictures
 from bench.peers.rounds import Plan, measure, median_rate
-from bench.peers.servers import OURS, Server, ours, servers
+from bench.peers.servers import Server, ours, servers
 from bench.results import Conditions, Growth, LightLoad, Loaded, Network, Serving
 from bench.serving import IMAGES, PAGE, RESULTS, write
 from bench.untrained import untrained_bundle

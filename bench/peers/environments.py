@@ -1,4 +1,4 @@
-"""Each peer's own environment, built on demand from its lock in ``requirements/``."""
+"""Each server's own environment, built on demand from its lock in ``requirements/``."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from bench.goals import OURS
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDER: Final = ROOT / ".peers"
 _STAMP: Final = "lock.sha256"
 
 
 def lock_of(name: str) -> Path:
-    """Return the lock of an environment."""
-    return ROOT / "requirements" / f"peer-{name}.txt"
+    """Return the lock of an environment; ours is what serves on the CPU, and no more."""
+    return ROOT / "requirements" / ("serve-cpu.txt" if name == OURS else f"peer-{name}.txt")
 
 
 def environment(name: str) -> Path:
-    """Return the folder of a peer's programs; built first where it is missing or its lock is new.
+    """Return the folder of a server's programs; built first where it is missing or its lock is new.
 
     Raises:
         subprocess.CalledProcessError: a package could not be installed; the command printed why.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from bench.goals import OURS
 from bench.load import Body, free_port
 from bench.peers.environments import ROOT, environment, locked_version, our_version
 from bench.processes import Running, running
@@ -20,7 +20,6 @@ from service.cores import usable_cores
 
 RAW: Final = "raw"
 FORM: Final = "form"
-OURS: Final = "rotulo"
 ANSWER_SECONDS: Final = 60
 
 
@@ -28,8 +27,8 @@ ANSWER_SECONDS: Final = 60
 class Server:
     """One server in one configuration.
 
-    ``command`` may hold ``{bin}``, ``{python}``, ``{port}``, ``{bundles}`` and ``{model}``; an
-    environment of its own is named, ours is not. ``field`` is what its form calls the file.
+    ``command`` may hold ``{bin}``, ``{port}``, ``{bundles}`` and ``{model}``. ``field`` is what its
+    form calls the file.
     """
 
     name: str
@@ -46,23 +45,23 @@ class Server:
     @property
     def version(self) -> str:
         """Return the version of what is measured."""
-        if not self.environment:
+        if not self.package:
             return our_version()
         return locked_version(self.environment, self.package)
 
 
-def ours(cores: int, python: str = "{python}", provider: str = "cpu") -> Server:
-    """Return our own service, in the environment of a Python, on one of its providers."""
+def ours(cores: int, python: str = "", provider: str = "cpu") -> Server:
+    """Return our own service on a provider, in the environment of a Python or in one of its own."""
     other = "" if provider == "cpu" else f", {provider}"
     return Server(
         f"{OURS}-{provider}" if other else OURS,
         f"Rótulo{other}",
         f"one process, {cores} inference threads{other}",
         "/v1/labels",
-        (python, "-m", "service", "serve", "--port", "{port}", "--bundles", "{bundles}",
-         "--model", "{model}", "--provider", provider,
+        (python or "{bin}/python", "-m", "service", "serve", "--port", "{port}",
+         "--bundles", "{bundles}", "--model", "{model}", "--provider", provider,
          "--lame-duck-seconds", "0", "--request-timeout-seconds", "60"),
-        bodies=(RAW, FORM),
+        bodies=(RAW, FORM), environment="" if python else OURS,
     )  # fmt: skip
 
 
@@ -117,7 +116,6 @@ def serving(
     manifest = bundle.manifest
     words = {
         "bin": environment(server.environment) if server.environment else "",
-        "python": sys.executable,
         "port": port,
         "bundles": bundle.path.parents[1],
         "model": f"{manifest.name}/{manifest.version}",
