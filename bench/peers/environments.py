@@ -13,7 +13,7 @@ from bench.goals import OURS
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDER: Final = ROOT / ".peers"
-_STAMP: Final = "lock.sha256"
+_STAMP: Final = "compiled.sha256"
 
 
 def lock_of(name: str) -> Path:
@@ -34,8 +34,9 @@ def environment(name: str) -> Path:
         uv = str(Path(sys.executable).with_name("uv"))
         python = folder / "bin" / "python"
         subprocess.run([uv, "venv", "--quiet", "--clear", str(folder)], check=True)
-        command = [uv, "pip", "install", "--quiet", "--python", str(python), "--no-deps"]
-        subprocess.run([*command, "--require-hashes", "-r", str(lock)], check=True)
+        command = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--no-deps"]
+        command += ["--python", str(python), "--require-hashes", "-r", str(lock)]
+        subprocess.run(command, check=True)
         stamp.write_text(digest, "ascii")
     return folder / "bin"
 
