@@ -14,17 +14,21 @@ import threading
 from contextlib import suppress
 from typing import Final
 
-NICER: Final = 5
-"""How much nicer than the rest of the process: each step divides a thread's weight by 1.25."""
+NICER: Final = 10
+"""How much nicer than the rest of the process: each step divides a thread's weight by 1.25.
+
+Under five times the load 99 of 100 small refusals took up to 1 to 2 ms, and with 5 up to 3.
+"""
 
 
 def give_way() -> None:
-    """Make the calling thread nicer than the others; for the ``initializer`` of an executor.
+    """Make the calling thread nicer than the first one; for the ``initializer`` of an executor.
 
-    Does nothing where threads have no nice value of their own, or the system refuses.
+    A thread begins as nice as the one that started it, which may give way already. Does nothing
+    where threads have no nice value of their own, or the system refuses.
     """
     if sys.platform != "linux":
         return
-    thread = threading.get_native_id()
+    first = os.getpriority(os.PRIO_PROCESS, os.getpid())
     with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICER)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), first + NICER)

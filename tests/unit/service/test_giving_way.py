@@ -28,6 +28,16 @@ def test_threads_that_compute_are_nicer_than_the_loop_and_nobody_else_is() -> No
     assert nice() == before
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no nice value of their own")
+def test_a_thread_that_one_of_them_starts_is_as_nice_and_no_nicer() -> None:
+    before = nice()
+    shared = Shared(Settings(), Metrics(CollectorRegistry()))
+    inference = shared.lend_inference()
+    inside = shared.decoders.submit(lambda: inference.submit(nice).result()).result()
+    shared.close()
+    assert inside == min(19, before + NICER)
+
+
 def test_a_system_that_refuses_is_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError
