@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from functools import partial
 from typing import Final, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
@@ -15,7 +16,7 @@ from service.backlog import Backlog
 from service.batcher import Batcher
 from service.cores import usable_cores
 from service.evidence_cache import EvidenceCache
-from service.giving_way import give_way
+from service.giving_way import DECODING, INFERRING, give_way
 from service.metrics import Metrics
 from service.settings import Settings
 from service.stages import Timeline
@@ -52,11 +53,11 @@ class Shared:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.workers = settings.inference_threads or usable_cores()
         decode_threads = settings.decode_threads or usable_cores()
-        self.decoders = WatchedThreads(decode_threads, "decode", give_way)
+        self.decoders = WatchedThreads(decode_threads, "decode", partial(give_way, DECODING))
         self.decoding = Backlog(
             decode_threads, lambda: sum(batcher.coming for batcher in self._batchers.values())
         )
-        self._inference = WatchedThreads(self.workers, "inference", give_way)
+        self._inference = WatchedThreads(self.workers, "inference", partial(give_way, INFERRING))
         self._stuck_seconds = settings.stuck_seconds
         self.cache = (
             EvidenceCache[Evidence](settings.cache_bytes, metrics) if settings.cache_bytes else None

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from service.giving_way import give_way
+from service.giving_way import INFERRING, give_way
 from service.memory import giving_back
 from service.providers.runners import Batch, Outputs, Runner
 
@@ -76,7 +76,7 @@ class LoneRunner:
         return thread
 
     def _widen(self, build: Callable[[], Runner], sample: Batch) -> None:
-        give_way()  # the session's own threads inherit it
+        give_way(INFERRING)  # the session's own threads inherit it
         try:
             with giving_back():
                 wide = build()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import onnxruntime
 
 from service.errors import BundleError, ProviderUnavailable
-from service.giving_way import give_way
+from service.giving_way import INFERRING, give_way
 from service.providers.attempts import (
     CPU,
     OBSTACLES,
@@ -147,7 +147,7 @@ def _build_aside(
     bundle: Bundle, asked: Sequence[tuple[str, object]], intra_op_threads: int
 ) -> onnxruntime.InferenceSession:
     """Build a session in a thread that gives way: OpenVINO's own threads are as nice as it is."""
-    with ThreadPoolExecutor(1, "loading", initializer=give_way) as nicer:
+    with ThreadPoolExecutor(1, "loading", initializer=give_way, initargs=(INFERRING,)) as nicer:
         return nicer.submit(_build, bundle, asked, intra_op_threads).result()
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from prometheus_client import CollectorRegistry
 
-from service.giving_way import NICER, give_way
+from service.giving_way import DECODING, INFERRING, give_way
 from service.metrics import Metrics
 from service.settings import Settings
 from service.sharing import Shared
@@ -24,7 +24,7 @@ def test_threads_that_compute_are_nicer_than_the_loop_and_nobody_else_is() -> No
     shared = Shared(Settings(), Metrics(CollectorRegistry()))
     inside = [shared.decoders.submit(nice).result(), shared.lend_inference().submit(nice).result()]
     shared.close()
-    assert inside == [min(19, before + NICER)] * 2
+    assert inside == [min(19, before + steps) for steps in (DECODING, INFERRING)]
     assert nice() == before
 
 
@@ -35,7 +35,7 @@ def test_a_thread_that_one_of_them_starts_is_as_nice_and_no_nicer() -> None:
     inference = shared.lend_inference()
     inside = shared.decoders.submit(lambda: inference.submit(nice).result()).result()
     shared.close()
-    assert inside == min(19, before + NICER)
+    assert inside == min(19, before + INFERRING)
 
 
 def test_a_system_that_refuses_is_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,5 +43,5 @@ def test_a_system_that_refuses_is_let_be(monkeypatch: pytest.MonkeyPatch) -> Non
         raise PermissionError
 
     monkeypatch.setattr(os, "setpriority", refuse)
-    with ThreadPoolExecutor(1, initializer=give_way) as thread:
+    with ThreadPoolExecutor(1, initializer=give_way, initargs=(INFERRING,)) as thread:
         assert thread.submit(nice).result() == nice()
