@@ -32,7 +32,8 @@ COMMANDS: Final = (
 METHOD: Final = (
     "Every server has the same ONNX file and the same pictures in turn, drawn from seeds; before "
     "it is measured it must give each the same best label as the model. Each runs in an "
-    "environment of its own, of what its lock names. All have as many inference threads in all as "
+    "environment of its own, of what its lock names; ours did not before 2026-12-01, and has a "
+    "megabyte more in older sections. All have as many inference threads in all as "
     "there are cores. The peers decode with Pillow as their "
     "documentation's examples do; Rótulo decodes a JPEG at a smaller scale. wrk sends in a closed "
     "loop from the same cores; rounds are interleaved, and figures are medians of rounds. The "
