@@ -114,7 +114,7 @@ def _way(graph: Graph, name: str) -> list[Node]:
 
 
 def _kernel(graph: Graph, filters: Node | None) -> Kernel | None:
-    """Return the int8 kernel that a node reads, which has a scale for each filter and no others."""
+    """Return the int8 kernel that this node alone reads, with a scale for each filter."""
     if filters is None or filters.operator != "DequantizeLinear" or filters.number("axis", 1):
         return None
     weights, scales, zeros = (*filters.inputs, "")[:3]
